@@ -1,0 +1,1 @@
+"""What is sampled, and how: models, samplers, the native kernel and training."""

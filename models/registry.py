@@ -1,0 +1,94 @@
+"""Models by name: the shipped instrument, and random-weight shapes for tests, load and the bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from ostinato.models.checkpoint import Checkpoint, load_checkpoint
+from ostinato.models.config import (
+    ExcitationConfig,
+    LocalConditioning,
+    LogisticsHead,
+    ModelConfig,
+    MuLawHead,
+    WaveNetConfig,
+)
+
+PRETRAINED: Final = Path(__file__).parent / "pretrained"
+RANDOM: Final = ("tiny", "r32", "r64")
+
+
+class UnknownModelError(ValueError):
+    """A model that is neither a registered name nor a checkpoint folder."""
+
+
+def names() -> tuple[str, ...]:
+    """Every name that `load` takes: shipped checkpoints, then random-weight shapes."""
+    shipped = sorted(path.parent.name for path in PRETRAINED.glob("*/config.json"))
+    return (*shipped, *RANDOM)
+
+
+def load(name: str) -> Checkpoint:
+    """A model by registered name.
+
+    Raises:
+        UnknownModelError: naming what is known.
+    """
+    if name in RANDOM:
+        return random_checkpoint(random_config(name))
+    if name in names():
+        return load_checkpoint(PRETRAINED / name)
+    raise UnknownModelError(f"model: {name!r} is not known; known are {', '.join(names())}")
+
+
+def load_name_or_folder(model: str) -> Checkpoint:
+    """A model by registered name, or by the path of a checkpoint folder. For local commands, never the wire."""
+    if model not in names() and Path(model).is_dir():
+        return load_checkpoint(Path(model))
+    return load(model)
+
+
+def random_config(name: str) -> ModelConfig:
+    """The config of a random-weight shape: `tiny`, or `r32` and `r64` after nv-wavenet's R, S and A."""
+    if name == "tiny":
+        network = WaveNetConfig(
+            residual_channels=8,
+            skip_channels=16,
+            layers=4,
+            dilation_cycle=(1, 2, 4, 8),
+            head=LogisticsHead(),
+            local=LocalConditioning(hidden=8, channels=8),
+            excitation=ExcitationConfig(harmonics=4),
+            pre_emphasis=0.85,
+        )
+    else:
+        residual, skip = {"r32": (32, 64), "r64": (64, 128)}[name]
+        network = WaveNetConfig(
+            residual_channels=residual,
+            skip_channels=skip,
+            layers=20,
+            dilation_cycle=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+            head=MuLawHead(levels=256),
+        )
+    return ModelConfig(name=name, description="random weights, for tests and measurement", network=network)
+
+
+def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
+    """Weights that depend on config and seed alone, scaled to keep every layer's output of order one.
+
+    The head's last layer is scaled down, so that what free-runs stays a quiet noise, well within full scale.
+    """
+    generator = np.random.default_rng(seed)
+    tensors = {}
+    for name, shape in config.network.shapes.items():
+        fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 16
+        tensors[name] = (generator.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
+    last = f"head.{len(config.network.head_widths) - 2}"
+    if config.network.head.kind != "mu_law":
+        tensors[f"{last}.weight"] *= np.float32(0.02)
+        tensors[f"{last}.bias"] *= np.float32(0.02)
+        scales = config.network.head.parameters // (3 if config.network.head.kind == "logistics" else 2)
+        tensors[f"{last}.bias"][-scales:] -= np.float32(5.0)
+    return Checkpoint(config, tensors)

@@ -1,0 +1,201 @@
+"""The readable reference: cached ring state, one batched step a sample, in torch.
+
+The whole padded pool is computed at every step and slots that are not named are masked, so a stream meets the same
+matrix shapes whatever its neighbours do. On CUDA one hop is captured as a graph and replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from ostinato.models import noise
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import ModelConfig
+from ostinato.models.controls import FRAME
+from ostinato.models.excitation import increment
+from ostinato.models.sampling.contract import (
+    Build,
+    Snapshot,
+    check_controls,
+    check_forced,
+    check_slots,
+    check_snapshot,
+)
+from ostinato.models.wavenet import WaveNet, WaveNetState
+from torch import Tensor
+
+
+def build_network(checkpoint: Checkpoint, device: torch.device) -> WaveNet:
+    """The torch module of a checkpoint, its weights frozen."""
+    network = WaveNet(checkpoint.config.network)
+    network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in checkpoint.tensors.items()}, strict=True)
+    return network.to(device).eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class SlotState:
+    """All that the slots of a pool remember, one row a slot; written in place."""
+
+    network: WaveNetState
+    key: Tensor  # int64 [slots]
+    phase: Tensor  # int64 [slots], 2^64 a turn
+    previous: Tensor  # float32 [slots]: last sample in the model's domain
+    output: Tensor  # float32 [slots]: last sample heard, for the inverse of pre-emphasis
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name, each with the slots first."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "network"}
+        rings = {f"ring.{i}": ring for i, ring in enumerate(self.network.rings)}
+        return {**own, "clock": self.network.clock, **rings}
+
+
+@dataclass(frozen=True)
+class HopBuffers:
+    """What one hop reads and writes at fixed addresses, so that a CUDA graph can be replayed over it."""
+
+    active: Tensor  # bool [slots]
+    frames: Tensor  # float32 [slots, len(FRAME)]
+    forced: Tensor  # float32 [slots, hop]: NaN where the sample is to be drawn
+    heard: Tensor  # float32 [slots, hop]
+    parameters: Tensor  # float32 [slots, hop, P]
+
+
+class TorchSampler:
+    """A pool of streams over one WaveNet, in torch."""
+
+    def __init__(self, checkpoint: Checkpoint, slots: int, device: str = "cpu") -> None:
+        self.config: ModelConfig = checkpoint.config
+        self.slots = slots
+        self._device = torch.device(device)
+        self._network = build_network(checkpoint, self._device)
+        net, on = self.config.network, {"device": self._device}
+        integers = [torch.zeros(slots, dtype=torch.int64, **on) for _ in range(2)]
+        self._state = SlotState(
+            WaveNetState.empty(net, slots, self._device),
+            *integers,
+            torch.zeros(slots, **on),
+            torch.zeros(slots, **on),
+        )
+        self._buffers = HopBuffers(
+            torch.zeros(slots, dtype=torch.bool, **on),
+            torch.zeros(slots, len(FRAME), **on),
+            torch.zeros(slots, net.hop, **on),
+            torch.zeros(slots, net.hop, **on),
+            torch.zeros(slots, net.hop, net.head.parameters, **on),
+        )
+        self._draw_hop: Callable[[], None] = self._hop if device == "cpu" else self._capture()
+
+    @property
+    def build(self) -> Build:
+        """What it runs on."""
+        isa = "torch" if self._device.type == "cpu" else "cuda"
+        return Build("torch", "float32", isa, self._device.type, torch.get_num_threads())
+
+    def reset(self, slot: int, key: int) -> None:
+        """Begin a new stream in a slot."""
+        check_slots([slot], self.slots)
+        for tensor in self._state.tensors().values():
+            tensor[slot] = 0
+        self._state.key[slot] = noise.as_int64(key)
+        self._state.phase[slot] = noise.as_int64(noise.phase_start(key))
+
+    def advance(self, slots: Sequence[int], controls: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
+        check_slots(slots, self.slots)
+        count = check_controls(controls, (len(slots),))
+        hop = self.config.network.hop
+        out = np.empty((len(slots), count * hop), dtype=np.float32)
+        self._choose(slots)
+        self._buffers.forced.fill_(torch.nan)
+        for f in range(count):
+            self._buffers.frames[list(slots)] = torch.from_numpy(controls[:, f].copy()).to(self._device)
+            self._draw_hop()
+            out[:, f * hop : (f + 1) * hop] = self._buffers.heard[list(slots)].cpu().numpy()
+        return out
+
+    def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
+        check_slots([slot], self.slots)
+        count = check_controls(controls, ())
+        hop = self.config.network.hop
+        check_forced(forced, count * hop)
+        out = np.empty((count * hop, self.config.network.head.parameters), dtype=np.float32)
+        self._choose([slot])
+        for f in range(count):
+            here = slice(f * hop, (f + 1) * hop)
+            self._buffers.frames[slot] = torch.from_numpy(controls[f].copy()).to(self._device)
+            self._buffers.forced[slot] = torch.from_numpy(forced[here].copy()).to(self._device)
+            self._draw_hop()
+            out[here] = self._buffers.parameters[slot].cpu().numpy()
+        return out
+
+    def snapshot(self, slot: int) -> Snapshot:
+        """A copy of a slot's state."""
+        check_slots([slot], self.slots)
+        arrays = {name: tensor[slot].cpu().numpy().copy() for name, tensor in self._state.tensors().items()}
+        return Snapshot("torch", arrays)
+
+    def restore(self, slot: int, state: Snapshot) -> None:
+        """Put a state into a slot."""
+        check_slots([slot], self.slots)
+        tensors = self._state.tensors()
+        check_snapshot(state, "torch", {name: tuple(t.shape[1:]) for name, t in tensors.items()})
+        for name, tensor in tensors.items():
+            tensor[slot] = torch.from_numpy(np.asarray(state.arrays[name]))
+
+    def _choose(self, slots: Sequence[int]) -> None:
+        self._buffers.active.fill_(False)
+        self._buffers.active[list(slots)] = True
+
+    @torch.no_grad()
+    def _hop(self) -> None:
+        """One hop of every active slot, from and into the buffers."""
+        network, buffers = self._network, self._buffers
+        conditions = network.layer_conditions(buffers.frames)
+        note = buffers.frames[:, FRAME.index("note")]
+        step = increment(note, self.config.network.sample_rate)
+        for t in range(self.config.network.hop):
+            self._sample(t, conditions, note, step)
+
+    def _sample(self, t: int, conditions: list[Tensor] | None, note: Tensor, step: Tensor) -> None:
+        network, state, buffers = self._network, self._state, self._buffers
+        emphasis, active = self.config.network.pre_emphasis, buffers.active
+        uniforms = self._uniforms()
+        inputs = network.inputs(state.previous, state.phase, note)
+        parameters = network.step(state.network, active, inputs, conditions)  # [slots, P]
+        temperature = buffers.frames[:, FRAME.index("temperature")]
+        drawn = network.distribution.sample(parameters, uniforms, temperature)
+        forced = buffers.forced[:, t]
+        heard = torch.where(forced.isnan(), drawn + emphasis * state.output, forced)
+        previous = torch.where(forced.isnan(), drawn, forced - emphasis * state.output)
+        buffers.parameters[:, t] = parameters
+        buffers.heard[:, t] = heard
+        state.previous.copy_(torch.where(active, previous, state.previous))
+        state.output.copy_(torch.where(active, heard, state.output))
+        state.phase.add_(torch.where(active, step, torch.zeros_like(step)))
+
+    def _uniforms(self) -> Tensor:
+        """The draws of each slot's next sample: float32 [slots, draws]."""
+        draws = self._network.config.head.draws
+        key, clock = self._state.key[:, None], self._state.network.clock[:, None]
+        block = torch.arange((draws + 3) // 4, device=self._device)[None, :]
+        words = torch.stack(noise.words_of(key, clock, block, noise.PURPOSE_SAMPLE), dim=-1)
+        return noise.uniform(words.flatten(1)[:, :draws]).to(torch.float32)  # type: ignore[no-any-return]
+
+    def _capture(self) -> Callable[[], None]:
+        """Record one hop as a CUDA graph. The warm-up runs with no slot active, so it changes no state."""
+        self._buffers.active.fill_(False)
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self._hop()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._hop()
+        return graph.replay
