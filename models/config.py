@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,7 +29,7 @@ class MuLawHead(_Frozen):
     """Categorical over mu-law companded levels (van den Oord et al. 2016, section 2.2)."""
 
     kind: Literal["mu_law"] = "mu_law"
-    levels: int = Field(256, ge=2, le=65536)
+    levels: int = Field(default=256, ge=2, le=65536)
 
     @property
     def parameters(self) -> int:
@@ -45,8 +46,8 @@ class LogisticsHead(_Frozen):
     """Mixture of logistics, discretised to 16 bits (Salimans et al. 2017, equation 2)."""
 
     kind: Literal["logistics"] = "logistics"
-    components: int = Field(2, ge=1, le=64)
-    log_scale_min: float = Field(-9.5, ge=-14.0, le=0.0)
+    components: int = Field(default=2, ge=1, le=64)
+    log_scale_min: float = Field(default=-9.5, ge=-14.0, le=0.0)
 
     @property
     def parameters(self) -> int:
@@ -63,7 +64,7 @@ class GaussianHead(_Frozen):
     """One Gaussian (Ping et al. 2019, section 3.1)."""
 
     kind: Literal["gaussian"] = "gaussian"
-    log_scale_min: float = Field(-9.5, ge=-14.0, le=0.0)
+    log_scale_min: float = Field(default=-9.5, ge=-14.0, le=0.0)
 
     @property
     def parameters(self) -> int:
@@ -82,46 +83,46 @@ HeadConfig = Annotated[MuLawHead | LogisticsHead | GaussianHead, Field(discrimin
 class LocalConditioning(_Frozen):
     """A two-layer tanh network from the control features of a hop to `channels`."""
 
-    hidden: int = Field(16, ge=1, le=1024)
-    channels: int = Field(16, ge=1, le=1024)
+    hidden: int = Field(default=16, ge=1, le=1024)
+    channels: int = Field(default=16, ge=1, le=1024)
 
 
 class GlobalConditioning(_Frozen):
     """One learnt vector of `channels` for each of `entries` instruments."""
 
     entries: int = Field(ge=1, le=4096)
-    channels: int = Field(8, ge=1, le=1024)
+    channels: int = Field(default=8, ge=1, le=1024)
 
 
 class ExcitationConfig(_Frozen):
     """sin and cos of k times the running phase, k = 1..`harmonics`, at the input."""
 
-    harmonics: int = Field(8, ge=1, le=64)
+    harmonics: int = Field(default=8, ge=1, le=64)
 
 
 class WaveNetConfig(_Frozen):
     """A gated causal dilated stack (van den Oord et al. 2016)."""
 
-    sample_rate: int = Field(44100, ge=8000, le=192000)
-    hop: int = Field(64, ge=1, le=4096)  # samples per control frame
+    sample_rate: int = Field(default=44100, ge=8000, le=192000)
+    hop: int = Field(default=64, ge=1, le=4096)  # samples per control frame
     residual_channels: int = Field(ge=1, le=1024)
     skip_channels: int = Field(ge=1, le=4096)
     layers: int = Field(ge=1, le=256)
     dilation_cycle: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(min_length=1)
-    kernel_size: int = Field(2, ge=2, le=16)
+    kernel_size: int = Field(default=2, ge=2, le=16)
     bias: bool = True
     head_hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
     head: HeadConfig
     local: LocalConditioning | None = None
-    global_: GlobalConditioning | None = Field(None, alias="global")
+    global_: GlobalConditioning | None = Field(default=None, alias="global")
     excitation: ExcitationConfig | None = None
-    pre_emphasis: float = Field(0.0, ge=0.0, le=0.99)
+    pre_emphasis: float = Field(default=0.0, ge=0.0, le=0.99)
 
     @model_validator(mode="after")
     def _refuse_what_cannot_sound(self) -> WaveNetConfig:
         if self.pre_emphasis and self.head.kind == "mu_law":
             raise ValueError(
-                f"pre_emphasis: {self.pre_emphasis} does not go with a mu_law head, whose levels are of the plain signal"
+                f"pre_emphasis: {self.pre_emphasis} does not go with a mu_law head: its levels are of the plain signal"
             )
         return self
 
@@ -160,7 +161,7 @@ class WaveNetConfig(_Frozen):
         """Multiply-adds of one sample of one stream, without the per-hop conditioning."""
         r, s = self.residual_channels, self.skip_channels
         layer = self.kernel_size * r * 2 * r + r * s + r * r
-        head = sum(a * b for a, b in zip(self.head_widths, self.head_widths[1:], strict=False))
+        head = sum(a * b for a, b in pairwise(self.head_widths))
         return self.input_channels * r + self.layers * layer - r * r + head
 
     @cached_property
@@ -187,7 +188,7 @@ class WaveNetConfig(_Frozen):
             linear(f"layers.{i}.skip", s, r)
             if i + 1 < self.layers:  # the last residual output would be read by nobody
                 linear(f"layers.{i}.residual", r, r)
-        for i, (inputs, outputs) in enumerate(zip(self.head_widths, self.head_widths[1:], strict=False)):
+        for i, (inputs, outputs) in enumerate(pairwise(self.head_widths)):
             linear(f"head.{i}", outputs, inputs, bias=True)
         return shapes
 
@@ -196,8 +197,8 @@ class Instrument(_Frozen):
     """What one entry of a model plays: its name, natural range and General MIDI programs."""
 
     name: str = Field(min_length=1, max_length=64)
-    low: float = Field(0.0, ge=0.0, le=127.0)  # MIDI note
-    high: float = Field(127.0, ge=0.0, le=127.0)  # MIDI note
+    low: float = Field(default=0.0, ge=0.0, le=127.0)  # MIDI note
+    high: float = Field(default=127.0, ge=0.0, le=127.0)  # MIDI note
     programs: tuple[Annotated[int, Field(ge=0, le=127)], ...] = ()  # General MIDI, from 0
 
 
@@ -208,8 +209,8 @@ class ModelConfig(_Frozen):
     strategy: Literal["wavenet"] = "wavenet"
     licence: str = "Apache-2.0"
     description: str = ""
-    release_s: float = Field(0.3, gt=0.0, le=10.0)  # how long a voice lives after note.off
-    temperature: float = Field(1.0, ge=0.0, le=2.0)  # the default
+    release_s: float = Field(default=0.3, gt=0.0, le=10.0)  # how long a voice lives after note.off
+    temperature: float = Field(default=1.0, ge=0.0, le=2.0)  # the default
     instruments: tuple[Instrument, ...] = (Instrument(name="default"),)
     network: WaveNetConfig
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import torch
 from ostinato.models.config import GaussianHead, HeadConfig, LogisticsHead, MuLawHead
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 STEP: Final = 2.0**-15
 """Width of a 16-bit level; likelihoods are per such level, whatever the amplitude."""
@@ -113,8 +113,8 @@ class Logistics:
         inner = torch.log(-torch.expm1(-STEP / scale))
         at_bottom, at_top = x <= -self.amplitude, x >= self.amplitude - STEP
         log_prob = (
-            torch.where(at_top, torch.zeros_like(high), F.logsigmoid(high))
-            + torch.where(at_bottom, torch.zeros_like(low), F.logsigmoid(-low))
+            torch.where(at_top, torch.zeros_like(high), functional.logsigmoid(high))
+            + torch.where(at_bottom, torch.zeros_like(low), functional.logsigmoid(-low))
             + torch.where(at_top | at_bottom, torch.zeros_like(inner), inner)
         )
         return torch.logsumexp(logits.log_softmax(-1) + log_prob, dim=-1)

@@ -11,6 +11,7 @@ immutable weights; what a stream remembers stands in a `WaveNetState`, never in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from ostinato.models.config import WaveNetConfig
@@ -18,7 +19,7 @@ from ostinato.models.controls import FEATURES, FRAME, ONSET_RATE, RELEASE_RATE
 from ostinato.models.excitation import harmonics
 from ostinato.models.heads import make_head
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def control_features(frames: Tensor) -> Tensor:
@@ -45,13 +46,13 @@ class Layer(nn.Module):
     def forward(self, hidden: Tensor, condition: Tensor | None, hop: int) -> tuple[Tensor, Tensor]:
         """Hidden [B, R, T], condition [B, T / hop, C] -> next hidden [B, R, T], skip [B, S, T]."""
         reach = self.dilation * (self.dilated.kernel_size[0] - 1)
-        z = self.dilated(F.pad(hidden, (reach, 0)))  # [B, 2R, T]
+        z = self.dilated(functional.pad(hidden, (reach, 0)))  # [B, 2R, T]
         if self.condition is not None and condition is not None:
             z = z + self.condition(condition).repeat_interleave(hop, dim=1).transpose(1, 2)
         a = gate(z, dim=1)  # [B, R, T]
-        skip = F.conv1d(a, self.skip.weight[..., None], self.skip.bias)
+        skip = functional.conv1d(a, self.skip.weight[..., None], self.skip.bias)
         if self.residual is not None:
-            hidden = hidden + F.conv1d(a, self.residual.weight[..., None], self.residual.bias)
+            hidden = hidden + functional.conv1d(a, self.residual.weight[..., None], self.residual.bias)
         return hidden, skip
 
 
@@ -92,7 +93,7 @@ class WaveNet(nn.Module):
             self.add_module("global", nn.Embedding(config.global_.entries, config.global_.channels))
         self.input = nn.Linear(config.input_channels, r, bias=config.bias)
         self.layers = nn.ModuleList(Layer(config, i) for i in range(config.layers))
-        self.head = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.head = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
 
     def conditioning(self, frames: Tensor) -> Tensor | None:
         """Control frames [..., len(FRAME)] -> what every layer is conditioned on [..., C]; None without any."""
@@ -124,15 +125,15 @@ class WaveNet(nn.Module):
         phase int64 [B, T] -> [B, T, P]; row t depends on samples before t alone.
         """
         hop = self.config.hop
-        previous = F.pad(samples, (1, 0))[:, :-1]
+        previous = functional.pad(samples, (1, 0))[:, :-1]
         note = frames[..., FRAME.index("note")].repeat_interleave(hop, dim=1)
         inputs = self.inputs(previous, phase, note)
         return self.read_out(self.stack(inputs, self.conditioning(frames), hop))
 
     def stack(self, inputs: Tensor, condition: Tensor | None, hop: int) -> Tensor:
         """Skip sums of a whole sequence: inputs [B, T, 1 + 2K], condition [B, T / hop, C] -> [B, T, S]."""
-        hidden = self.input(inputs).transpose(1, 2)  # [B, R, T]
-        total = hidden.new_zeros(())
+        hidden: Tensor = self.input(inputs).transpose(1, 2)  # [B, R, T]
+        total: Tensor = hidden.new_zeros(())
         for layer in self.layers:
             hidden, skip = layer(hidden, condition, hop)
             total = total + skip
@@ -157,9 +158,9 @@ class WaveNet(nn.Module):
             assert isinstance(layer, Layer)
             ring, taps = state.rings[i], layer.dilated.weight.unbind(-1)
             length, last = ring.shape[1], len(taps) - 1
-            z = F.linear(hidden, taps[last], layer.dilated.bias)
+            z = functional.linear(hidden, taps[last], layer.dilated.bias)
             for j, tap in enumerate(taps[:last]):
-                z = z + F.linear(ring[rows, (state.clock - (last - j) * layer.dilation) % length], tap)
+                z = z + functional.linear(ring[rows, (state.clock - (last - j) * layer.dilation) % length], tap)
             if conditions is not None:
                 z = z + conditions[i]
             a = gate(z, dim=1)  # [slots, R]

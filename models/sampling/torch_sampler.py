@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import ModelConfig
+from ostinato.models.config import ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import increment
 from ostinato.models.sampling.contract import (
@@ -46,6 +46,17 @@ class SlotState:
     previous: Tensor  # float32 [slots]: last sample in the model's domain
     output: Tensor  # float32 [slots]: last sample heard, for the inverse of pre-emphasis
 
+    @classmethod
+    def silent(cls, config: WaveNetConfig, slots: int, device: torch.device) -> SlotState:
+        """Every slot as after a reset with key 0, but for the phase."""
+        return cls(
+            network=WaveNetState.empty(config, slots, device),
+            key=torch.zeros(slots, dtype=torch.int64, device=device),
+            phase=torch.zeros(slots, dtype=torch.int64, device=device),
+            previous=torch.zeros(slots, device=device),
+            output=torch.zeros(slots, device=device),
+        )
+
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name, each with the slots first."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "network"}
@@ -63,6 +74,17 @@ class HopBuffers:
     heard: Tensor  # float32 [slots, hop]
     parameters: Tensor  # float32 [slots, hop, P]
 
+    @classmethod
+    def blank(cls, config: WaveNetConfig, slots: int, device: torch.device) -> HopBuffers:
+        """Buffers with no slot active."""
+        return cls(
+            active=torch.zeros(slots, dtype=torch.bool, device=device),
+            frames=torch.zeros(slots, len(FRAME), device=device),
+            forced=torch.full((slots, config.hop), torch.nan, device=device),
+            heard=torch.zeros(slots, config.hop, device=device),
+            parameters=torch.zeros(slots, config.hop, config.head.parameters, device=device),
+        )
+
 
 class TorchSampler:
     """A pool of streams over one WaveNet, in torch."""
@@ -72,21 +94,8 @@ class TorchSampler:
         self.slots = slots
         self._device = torch.device(device)
         self._network = build_network(checkpoint, self._device)
-        net, on = self.config.network, {"device": self._device}
-        integers = [torch.zeros(slots, dtype=torch.int64, **on) for _ in range(2)]
-        self._state = SlotState(
-            WaveNetState.empty(net, slots, self._device),
-            *integers,
-            torch.zeros(slots, **on),
-            torch.zeros(slots, **on),
-        )
-        self._buffers = HopBuffers(
-            torch.zeros(slots, dtype=torch.bool, **on),
-            torch.zeros(slots, len(FRAME), **on),
-            torch.zeros(slots, net.hop, **on),
-            torch.zeros(slots, net.hop, **on),
-            torch.zeros(slots, net.hop, net.head.parameters, **on),
-        )
+        self._state = SlotState.silent(checkpoint.config.network, slots, self._device)
+        self._buffers = HopBuffers.blank(checkpoint.config.network, slots, self._device)
         self._draw_hop: Callable[[], None] = self._hop if device == "cpu" else self._capture()
 
     @property
@@ -189,13 +198,13 @@ class TorchSampler:
     def _capture(self) -> Callable[[], None]:
         """Record one hop as a CUDA graph. The warm-up runs with no slot active, so it changes no state."""
         self._buffers.active.fill_(False)
-        side = torch.cuda.Stream()
+        side: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):
                 self._hop()
         torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
+        graph: torch.cuda.CUDAGraph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._hop()
         return graph.replay
