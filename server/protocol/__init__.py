@@ -1,0 +1,81 @@
+"""Every message of `ostinato.v1`, sans I/O: frozen, strict models, their parsing, and the binary frame header.
+
+Server and clients share this package, so it knows neither models nor a web framework.
+"""
+
+from ostinato.server.protocol.client import (
+    AudioFormat,
+    ClientMessage,
+    ControlUpdate,
+    Event,
+    NoteOff,
+    NoteOn,
+    Ping,
+    PlaybackReport,
+    Resume,
+    SessionEnd,
+    SessionStart,
+    StreamPause,
+    StreamResume,
+)
+from ostinato.server.protocol.errors import CloseCode, Error, ErrorDetail, ErrorKind, ProtocolError
+from ostinato.server.protocol.message import AHEAD_S, DURATION_S, LEAST_LEAD_MS, MESSAGE_BYTES, SUBPROTOCOL, Encoding
+from ostinato.server.protocol.server import (
+    AudioDone,
+    AudioStart,
+    ControlApplied,
+    Limits,
+    Pong,
+    QueueUpdate,
+    ServerDraining,
+    ServerMessage,
+    SessionCreated,
+    Stats,
+    StreamFormat,
+    Warned,
+)
+from ostinato.server.protocol.wire import DISCONTINUITY, LAST, FrameHeader, parse_client, parse_server
+
+__all__ = [
+    "AHEAD_S",
+    "DISCONTINUITY",
+    "DURATION_S",
+    "LAST",
+    "LEAST_LEAD_MS",
+    "MESSAGE_BYTES",
+    "SUBPROTOCOL",
+    "AudioDone",
+    "AudioFormat",
+    "AudioStart",
+    "ClientMessage",
+    "CloseCode",
+    "ControlApplied",
+    "ControlUpdate",
+    "Encoding",
+    "Error",
+    "ErrorDetail",
+    "ErrorKind",
+    "Event",
+    "FrameHeader",
+    "Limits",
+    "NoteOff",
+    "NoteOn",
+    "Ping",
+    "PlaybackReport",
+    "Pong",
+    "ProtocolError",
+    "QueueUpdate",
+    "Resume",
+    "ServerDraining",
+    "ServerMessage",
+    "SessionCreated",
+    "SessionEnd",
+    "SessionStart",
+    "Stats",
+    "StreamFormat",
+    "StreamPause",
+    "StreamResume",
+    "Warned",
+    "parse_client",
+    "parse_server",
+]

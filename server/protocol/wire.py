@@ -1,0 +1,116 @@
+"""Between messages and what crosses the socket: JSON text frames, and the header of binary ones."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ostinato.server.protocol.client import RESERVED, ClientMessage
+from ostinato.server.protocol.errors import ProtocolError
+from ostinato.server.protocol.message import MESSAGE_BYTES
+from ostinato.server.protocol.server import ServerMessage
+
+VERSION: Final = 1
+DISCONTINUITY: Final = 1  # flag: the listener missed what lay between
+LAST: Final = 2  # flag: no audio follows
+LAYOUT: Final = struct.Struct("<BBHIQ")
+
+CODES: Final = {
+    "json_invalid": "malformed_json",
+    "union_tag_invalid": "unknown_type",
+    "union_tag_not_found": "unknown_type",
+    "missing": "missing_field",
+    "extra_forbidden": "unknown_field",
+}
+UNION_MEMBERS: Final = frozenset({"float", "str", "constrained-str"})  # pydantic names these in a location
+
+_CLIENT: Final[TypeAdapter[ClientMessage]] = TypeAdapter(ClientMessage)
+_SERVER: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)
+_Parsed = TypeVar("_Parsed")
+
+
+def parse_client(text: str) -> ClientMessage:
+    """A text frame from a client. Raises ProtocolError naming the field and its value."""
+    return _parse(_CLIENT, text)
+
+
+def parse_server(text: str) -> ServerMessage:
+    """A text frame from a server. Raises ProtocolError naming the field and its value."""
+    return _parse(_SERVER, text)
+
+
+def _parse(adapter: TypeAdapter[_Parsed], text: str) -> _Parsed:
+    encoded = text.encode(errors="surrogatepass")
+    if len(encoded) > MESSAGE_BYTES:
+        raise ProtocolError("message_too_big", f"a message has at most {MESSAGE_BYTES} bytes, not {len(encoded)}")
+    try:
+        return adapter.validate_json(encoded)
+    except ValidationError as error:
+        raise _explain(error, text) from None
+
+
+def _explain(error: ValidationError, text: str) -> ProtocolError:
+    """The first fault of a message as one sentence: what field, what value, what was expected."""
+    fault = error.errors(include_url=False)[0]
+    code = CODES.get(fault["type"], "invalid_value")
+    if code == "malformed_json":
+        return ProtocolError(code, f"not JSON: {fault['msg'].removeprefix('Invalid JSON: ')}")
+    said = _reread(text)
+    if not isinstance(said, dict):
+        return ProtocolError("invalid_value", f"a message is a JSON object, not {_shown(said)}")
+    event_id = said.get("event_id")
+    event_id = event_id[:64] if isinstance(event_id, str) else None
+    if code == "unknown_type":
+        if said.get("type") in RESERVED:
+            return ProtocolError("not_supported", f"type: {said['type']} is reserved", param="type", event_id=event_id)
+        given = _shown(said["type"]) if "type" in said else "missing"
+        return ProtocolError(code, f"type: {given} is not a message type", param="type", event_id=event_id)
+    path = [str(part) for part in fault["loc"][1:] if part not in UNION_MEMBERS]  # after the message's own tag
+    param = ".".join(path) or None
+    value = "" if code == "missing_field" or not param else f" (value: {_shown(fault['input'])})"
+    fault_text = fault["msg"].removeprefix("Value error, ")
+    return ProtocolError(code, f"{param or said['type']}: {fault_text}{value}", param=param, event_id=event_id)
+
+
+def _reread(text: str) -> Any:  # noqa: ANN401
+    """What was said, without any check; None where json and pydantic differ on what is JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _shown(value: object) -> str:
+    """A value as a message quotes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """The 16 bytes before the samples of a binary frame, little-endian.
+
+    u8 version, u8 flags, u16 reserved, u32 sequence, u64 first sample.
+    """
+
+    sequence: int  # from 0, modulo 2^32
+    first_sample: int
+    flags: int = 0
+
+    def pack(self) -> bytes:
+        """The header as it is sent."""
+        return LAYOUT.pack(VERSION, self.flags, 0, self.sequence & 0xFFFFFFFF, self.first_sample)
+
+    @classmethod
+    def unpack(cls, frame: bytes) -> FrameHeader:
+        """The header of a whole binary frame. Raises ProtocolError where it is short or of another version."""
+        if len(frame) < LAYOUT.size:
+            raise ProtocolError("malformed_frame", f"a frame of {len(frame)} bytes holds no {LAYOUT.size}-byte header")
+        version, flags, _, sequence, first_sample = LAYOUT.unpack_from(frame)
+        if version != VERSION:
+            raise ProtocolError("malformed_frame", f"version: {version} is not {VERSION}", param="version")
+        return cls(sequence, first_sample, flags)
