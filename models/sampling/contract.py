@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ostinato.models.config import ModelConfig
 from ostinato.models.controls import FRAME
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
 from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
@@ -26,7 +28,6 @@ from ostinato.models.sampling.contract import (
     check_slots,
 )
 from ostinato.models.sampling.torch_sampler import build_network
-from torch import Tensor
 
 
 @dataclass
@@ -128,16 +129,15 @@ class NaiveSampler:
         """Advance one stream: controls [frames, channels]; fills heard [samples], parameters [samples, P]."""
         net, network = self.config.network, self._network
         frames = torch.from_numpy(controls.copy())
-        conditions = network.conditioning(frames)
         for t in range(len(heard)):
-            frame = t // net.hop
-            note = frames[frame : frame + 1, FRAME.index("note")]
-            self._append(stream, note, None if conditions is None else conditions[frame : frame + 1])
+            frame = frames[t // net.hop, None]  # [1, channels]
+            note = frame[:, FRAME.index("note")]
+            self._append(stream, note, network.conditioning(frame))
             skip = network.stack(stream.inputs[None], stream.conditions[None] if net.condition_channels else None, 1)
             row = network.read_out(skip[0, -1:])  # [1, P]
             if forced is None:
                 uniforms = torch.from_numpy(noise.uniforms(stream.key, stream.clock, 1, net.head.draws))
-                temperature = frames[frame : frame + 1, FRAME.index("temperature")]
+                temperature = frame[:, FRAME.index("temperature")]
                 stream.previous = float(network.distribution.sample(row, uniforms, temperature))
                 stream.output = stream.previous + net.pre_emphasis * stream.output
             else:

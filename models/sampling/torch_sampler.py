@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
 from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, WaveNetConfig
@@ -26,7 +28,6 @@ from ostinato.models.sampling.contract import (
     check_snapshot,
 )
 from ostinato.models.wavenet import WaveNet, WaveNetState
-from torch import Tensor
 
 
 def build_network(checkpoint: Checkpoint, device: torch.device) -> WaveNet:

@@ -1,0 +1,58 @@
+# The same commands for people and CI. `make serve` is all that a fresh machine needs.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+SERVE_STAMP := $(VENV)/.serve
+DEV_STAMP := $(VENV)/.dev
+NATIVE := $(wildcard models/native/*.cpp models/native/*.hpp models/native/CMakeLists.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format bench clean compiler python
+
+help:  ## what there is to run
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: $(SERVE_STAMP)  ## install what is missing and serve the default model on 127.0.0.1:8000
+	$(RUN)/ostinato serve
+
+test: $(DEV_STAMP)  ## the whole suite
+	$(RUN)/pytest -n auto
+
+check: $(DEV_STAMP)  ## lint, format, types
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+format: $(DEV_STAMP)  ## put the format right
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+bench: $(SERVE_STAMP)  ## time per sample of every sampler and model
+	$(RUN)/ostinato bench
+
+clean:  ## forget the environment and all builds
+	rm -rf $(VENV) build
+
+compiler:
+	@command -v $${CXX:-c++} >/dev/null || command -v g++ >/dev/null || { \
+	  echo "make: no C++ compiler found; the native kernel needs one."; \
+	  echo "  Debian, Ubuntu:  apt-get install g++"; \
+	  echo "  Fedora:          dnf install gcc-c++"; \
+	  echo "  macOS:           xcode-select --install"; exit 1; }
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "make: $(PYTHON) is missing or older than 3.11; name another as PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "make: $(PYTHON) has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(SERVE_STAMP): pyproject.toml constraints.txt $(NATIVE) | compiler python
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml constraints.txt $(NATIVE) | compiler python
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(SERVE_STAMP)
