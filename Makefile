@@ -5,7 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 SERVE_STAMP := $(VENV)/.serve
 DEV_STAMP := $(VENV)/.dev
-NATIVE := $(wildcard models/native/*.cpp models/native/*.hpp models/native/CMakeLists.txt)
+NATIVE := $(shell find models/native -name '*.[ch]pp' -o -name CMakeLists.txt)
+PIP := $(RUN)/pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check format bench clean compiler python
@@ -49,10 +50,10 @@ python:
 
 $(SERVE_STAMP): pyproject.toml constraints.txt $(NATIVE) | compiler python
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet -c constraints.txt -e .
+	$(PIP) -e .
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml constraints.txt $(NATIVE) | compiler python
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(PIP) -e '.[dev]'
 	@touch $@ $(SERVE_STAMP)

@@ -1,0 +1,112 @@
+"""The bottleneck as a measured picture: time of one sample against length, for naive, cached and native.
+
+Left: against how long the stream already is. Without a cache every sample costs the whole past again, up to the
+receptive field; with one the past is free. Right: against the receptive field, as the dilations grow.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ostinato.models import bench, registry
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LENGTHS: Final = tuple(2**n for n in range(0, 15, 2))
+EXPONENTS: Final = (1, 3, 5, 7, 9)  # the largest dilation is 2 to this
+LABELS: Final[dict[bench.Engine, str]] = {
+    "naive": "naive: the receptive field again",
+    "torch": "cached state, torch",
+    "native": "cached state, native kernel",
+}
+Curve = list[tuple[int, float]]  # length in samples, microseconds a sample
+
+
+def against_stream_length(checkpoint: Checkpoint) -> dict[bench.Engine, Curve]:
+    """Time of the next samples of a stream that is already so long."""
+    curves: dict[bench.Engine, Curve] = {}
+    for engine in bench.ENGINES:
+        sampler = bench.make_sampler(engine, checkpoint, 1)
+        curves[engine] = []
+        for length in LENGTHS:
+            sampler.reset(0, 1)
+            if engine == "naive":
+                window = min(length, checkpoint.config.network.receptive_field)
+                sampler.restore(0, bench.with_history(sampler.snapshot(0), window))
+            else:
+                hops = -(-length // checkpoint.config.network.hop)
+                sampler.advance([0], bench.steady_frames(1, hops))
+            frames = bench.steady_frames(1, 1)
+            times = []
+            for _ in range(1 if engine == "naive" else 9):
+                began = time.perf_counter()
+                sampler.advance([0], frames)
+                times.append(time.perf_counter() - began)
+            curves[engine].append((length, 1e6 * float(np.median(times)) / frames.shape[1] / _hop(checkpoint)))
+    return curves
+
+
+def against_receptive_field() -> dict[bench.Engine, Curve]:
+    """Time of a sample as two cycles of dilations 1, 2, 4 … grow, everything else as in `r32`."""
+    curves: dict[bench.Engine, Curve] = {engine: [] for engine in bench.ENGINES}
+    for exponent in EXPONENTS:
+        checkpoint = registry.random_checkpoint(_with_dilations(exponent))
+        for engine in bench.ENGINES:
+            sampler = bench.make_sampler(engine, checkpoint, 1)
+            seconds = bench.step_seconds(sampler, 1, 0.3)
+            curves[engine].append((checkpoint.config.network.receptive_field, 1e6 * seconds))
+    return curves
+
+
+def _with_dilations(exponent: int) -> ModelConfig:
+    config = registry.random_config("r32")
+    cycle = tuple(2**n for n in range(exponent + 1))
+    changes = {"dilation_cycle": cycle, "layers": 2 * len(cycle), "hop": 16}
+    network = config.network.model_validate({**config.network.model_dump(by_alias=True), **changes})
+    return config.model_copy(update={"network": network})
+
+
+def _hop(checkpoint: Checkpoint) -> int:
+    return checkpoint.config.network.hop
+
+
+def draw(model: str, path: Path) -> dict[str, dict[bench.Engine, Curve]]:
+    """Measure, draw into `path` (PNG or SVG by its suffix), and return what was drawn."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    bench.single_thread()
+    checkpoint = registry.load_name_or_folder(model)
+    measured = {
+        "samples already in the stream": against_stream_length(checkpoint),
+        "receptive field, samples": against_receptive_field(),
+    }
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(9, 3.8), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        for axes, (title, curves) in zip((left, right), measured.items(), strict=True):
+            _plot(axes, title, curves)
+        left.set_ylabel("microseconds a sample, one core")
+        left.set_title(f"{checkpoint.config.name}: receptive field {checkpoint.config.network.receptive_field}")
+        right.set_title("32 residual channels, two cycles of dilations 1, 2, 4 …")
+        left.legend(frameon=False, loc="center left", bbox_to_anchor=(0.0, 0.62))
+        figure.savefig(path, dpi=160)
+    return measured
+
+
+def _plot(axes: Axes, title: str, curves: dict[bench.Engine, Curve]) -> None:
+    for engine, color in zip(bench.ENGINES, ("#b04a3a", "#c79a2b", "#2f6f8f"), strict=True):
+        lengths, micros = zip(*curves[engine], strict=True)
+        axes.loglog(lengths, micros, marker="o", markersize=4, color=color, label=LABELS[engine])
+    budget = 1e6 / 44100
+    axes.axhline(budget, color="black", linewidth=1, linestyle="--")
+    axes.text(1.0, budget * 1.15, "real time at 44.1 kHz: 22.676 µs", transform=axes.get_yaxis_transform(), ha="right")
+    axes.set_xlabel(title)
+    axes.grid(visible=True, which="major", alpha=0.25)
