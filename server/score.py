@@ -7,6 +7,7 @@ streams and what is rendered offline apply the same events at the same samples.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,7 +33,8 @@ class ScoreLimits:
 
     file_bytes: int = 1 << 20  # of a MIDI file
     notes: int = 20_000
-    events: int = 200_000  # notes and bends together
+    events: int = 200_000  # of notes and bends together
+    events_at_once: int = 4096  # on one hop boundary; a session lets twice as many wait
     duration_s: float = 3600.0
     voices: int = 16
 
@@ -164,6 +166,9 @@ def _events(spans: Sequence[tuple[int, int, PlacedNote]], model: ModelConfig, li
         timed.extend((sample, sample == on, event) for sample, event in _voice_events(f"n{i}", on, off, note, model))
         if len(timed) > limits.events:
             raise ScoreError("events", f"more than {limits.events}, the most that a score may have")
+    sample, crowd = Counter(sample for sample, _, _ in timed).most_common(1)[0]
+    if crowd > limits.events_at_once:
+        raise ScoreError("events", f"{crowd} at sample {sample}, {limits.events_at_once} are the most at once")
     timed.sort(key=lambda entry: entry[:2])
     return tuple(event for _, _, event in timed)
 
