@@ -1,0 +1,81 @@
+// exp, log, sine and cosine, tanh, and the gate, as own polynomials: a library's differ from machine to machine.
+//
+// Coefficients are weighted minimax fits (relative error under 2e-7 after rounding). Division is true division.
+#pragma once
+
+#include "vector.hpp"
+
+namespace ostinato::inline OSTINATO_ISA {
+
+// e^x for x held to [-87.3, 88.3]: x = n ln 2 + r, |r| <= ln 2 / 2, e^r = 1 + r + r^2 q(r).
+OSTINATO_INLINE Floats exp(Floats x) {
+  const Floats to_integer = all(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, held in the low bits
+  x = clamp(x, -87.3f, 88.3f);
+  const Floats shifted = mul_add(x, all(1.44269504f), to_integer);
+  const Floats n = shifted - to_integer;
+  Floats r = mul_add(n, all(-0.693359375f), x); // ln 2 in two parts, the first exact in products with n
+  r = mul_add(n, all(2.12194440e-4f), r);
+  Floats q = all(0.0013950471f);
+  q = mul_add(q, r, all(0.00836888301f));
+  q = mul_add(q, r, all(0.0416662061f));
+  q = mul_add(q, r, all(0.166665189f));
+  q = mul_add(q, r, all(0.50000001f));
+  const Floats fraction = mul_add(q, r * r, r) + 1.0f;
+  return fraction * as_floats((as_ints(shifted) << 23) + 0x3f800000);
+}
+
+// ln x for normal x > 0: x = 2^e m, m in [sqrt(1/2), sqrt(2)), ln(1 + f) = f - f^2 / 2 + f^3 q(f).
+OSTINATO_INLINE Floats log(Floats x) {
+  const Ints exponent = (as_ints(x) - 0x3f3504f3) >> 23;
+  const Floats e = to_floats(exponent);
+  const Floats f = as_floats(as_ints(x) - (exponent << 23)) - 1.0f;
+  Floats q = all(-0.0785934097f);
+  q = mul_add(q, f, all(0.128815436f));
+  q = mul_add(q, f, all(-0.131288075f));
+  q = mul_add(q, f, all(0.141812092f));
+  q = mul_add(q, f, all(-0.166245504f));
+  q = mul_add(q, f, all(0.200022855f));
+  q = mul_add(q, f, all(-0.250008105f));
+  q = mul_add(q, f, all(0.333333167f));
+  const Floats square = f * f;
+  Floats small = mul_add(square * f, q, e * -2.12194440e-4f);
+  small = mul_add(square, all(-0.5f), small);
+  return mul_add(e, all(0.693359375f), f + small);
+}
+
+struct SineCosine {
+  Floats sine, cosine;
+};
+
+// Of an angle in 2^-24 turns, 0 <= angle < 2^24: the quadrant is taken off in integers, without rounding.
+OSTINATO_INLINE SineCosine sine_cosine(Ints angle) {
+  const Ints quadrant = (angle + (1 << 21)) >> 22;
+  const Floats r = to_floats(angle - (quadrant << 22)) * 3.74507035e-7f; // 2 pi / 2^24
+  const Floats z = r * r;
+  Floats s = mul_add(all(-0.000195172948f), z, all(0.00833217811f));
+  s = mul_add(s, z, all(-0.166666549f));
+  s = mul_add(s * z, r, r);
+  Floats c = mul_add(all(2.44384557e-05f), z, all(-0.00138873675f));
+  c = mul_add(c, z, all(0.0416666469f));
+  c = mul_add(c, z * z, mul_add(z, all(-0.5f), all(1.0f)));
+  const Ints odd = -(quadrant & 1);
+  const Ints sine_sign = (quadrant & 2) << 30, cosine_sign = ((quadrant + 1) & 2) << 30;
+  const Ints sine = (as_ints(s) & ~odd) | (as_ints(c) & odd);
+  const Ints cosine = (as_ints(c) & ~odd) | (as_ints(s) & odd);
+  return {as_floats(sine ^ sine_sign), as_floats(cosine ^ cosine_sign)};
+}
+
+// Beyond |x| = 10 float32 knows nothing but 1.
+OSTINATO_INLINE Floats tanh(Floats x) {
+  const Floats e = exp(clamp(x, -10.0f, 10.0f) * -2.0f);
+  return (1.0f - e) / (1.0f + e);
+}
+
+// tanh(a) sigmoid(b) with one division. Exactly 0 at a = 0, which keeps padded lanes at 0.
+OSTINATO_INLINE Floats gate(Floats a, Floats b) {
+  const Floats e = exp(clamp(a, -10.0f, 10.0f) * -2.0f);
+  const Floats g = exp(clamp(b, -30.0f, 30.0f) * -1.0f);
+  return (1.0f - e) / ((1.0f + e) * (1.0f + g));
+}
+
+} // namespace ostinato::inline OSTINATO_ISA

@@ -1,0 +1,109 @@
+// One draw from head parameters, as models/heads.py: mu-law levels, mixture of logistics, Gaussian.
+//
+// What depends on the noise alone (logit, Box and Muller's normal) is taken for a block at once beforehand.
+#pragma once
+
+#include "functions.hpp"
+#include "model.hpp"
+#include "philox.hpp"
+
+namespace ostinato::inline OSTINATO_ISA {
+
+constexpr float coldest = 1e-4f; // temperatures below this are taken as this
+constexpr float levels_of_16_bits = 32768.0f;
+
+// Standardised deviation from a component's centre: for logistics the logit of the second uniform, for a Gaussian
+// Box and Muller's normal of both. Arrays of block_samples.
+OSTINATO_INLINE void spread_of(HeadKind head, const float* first, const float* second, float* spread) {
+  for (int t = 0; t < block_samples; t += lanes) {
+    const Floats u = load(first + t), v = load(second + t);
+    if (head == HeadKind::logistics) {
+      store(spread + t, log(v) - log(1.0f - v));
+    } else if (head == HeadKind::gaussian) {
+      const Floats square = log(u) * -2.0f;
+      Floats radius;
+      for (int i = 0; i < lanes; ++i) radius[i] = __builtin_sqrtf(square[i]);
+      store(spread + t, radius * sine_cosine(__builtin_convertvector(v * 16777216.0f, Ints)).cosine);
+    } else {
+      store(spread + t, Floats{});
+    }
+  }
+}
+
+// The draws of a block, samples from `clock` on: uniforms that choose, and spreads.
+inline void draw_noise(const Model& m, const Slot& slot, float* choice, float* spread) {
+  alignas(64) float second[block_samples];
+  for (int t = 0; t < block_samples; ++t) {
+    const Words words = philox(slot.key, static_cast<std::uint64_t>(slot.clock + t), 0, Purpose::sample);
+    choice[t] = uniform(words.at[0]);
+    second[t] = uniform(words.at[1]);
+  }
+  spread_of(m.head, choice, second, spread);
+}
+
+// Index from softmax(logits / temperature) where the running sum passes the uniform. Logits end on a whole 64-byte
+// line, and are overwritten. Sums run over lines of 16 first, then within the line that holds the draw.
+OSTINATO_INLINE int choose(float* logits, int count, float uniform, float temperature) {
+  float largest = logits[0];
+  for (int i = 1; i < count; ++i) largest = logits[i] > largest ? logits[i] : largest;
+  const Floats cold = all(temperature > coldest ? temperature : coldest);
+  const int lines = (count + pad_outputs - 1) / pad_outputs;
+  for (int i = 0; i < lines * pad_outputs; i += lanes)
+    store(logits + i, exp((load(logits + i) - largest) / cold));
+  for (int i = count; i < lines * pad_outputs; ++i) logits[i] = 0.0f;
+  float total = 0.0f;
+  alignas(64) float before[65536 / pad_outputs + 1];
+  for (int line = 0; line < lines; ++line) {
+    before[line] = total;
+    float sum = 0.0f;
+    for (int i = 0; i < pad_outputs; ++i) sum += logits[line * pad_outputs + i];
+    total += sum;
+  }
+  const float target = uniform * total;
+  int line = 0;
+  while (line + 1 < lines && before[line + 1] <= target) ++line;
+  float sum = before[line];
+  const int end = (line + 1) * pad_outputs < count ? (line + 1) * pad_outputs : count;
+  for (int i = line * pad_outputs; i < end; ++i) {
+    sum += logits[i];
+    if (sum > target) return i;
+  }
+  return end - 1;
+}
+
+// Nearest 16-bit level, ties to even, within the amplitude.
+OSTINATO_INLINE float quantise(float sample, float amplitude) {
+  float level = sample * levels_of_16_bits;
+  level = level > -131072.0f ? level : -131072.0f; // well outside any amplitude; NaN too
+  level = level < 131072.0f ? level : 131072.0f;
+  level = (level + 12582912.0f) - 12582912.0f;
+  const float held = level / levels_of_16_bits, top = amplitude - 1.0f / levels_of_16_bits;
+  return held < -amplitude ? -amplitude : (held > top ? top : held);
+}
+
+OSTINATO_INLINE float scale_of(const Model& m, float log_scale) {
+  return exp(all(log_scale > m.log_scale_min ? log_scale : m.log_scale_min))[0];
+}
+
+// One sample in the model's domain. `parameters` end on a whole 64-byte line and may be overwritten.
+OSTINATO_INLINE float draw(const Model& m, float* parameters, float choice, float spread, float temperature) {
+  switch (m.head) {
+    case HeadKind::mu_law:
+      return m.levels[choose(parameters, m.parameters, choice, temperature)];
+    case HeadKind::logistics: {
+      const int count = m.components;
+      alignas(64) float logits[64] = {};
+      for (int i = 0; i < count; ++i) logits[i] = parameters[i];
+      const int component = choose(logits, count, choice, temperature);
+      const float mean = parameters[count + component], scale = scale_of(m, parameters[2 * count + component]);
+      return quantise(mean + scale * temperature * spread, m.amplitude);
+    }
+    case HeadKind::gaussian: {
+      const float sample = parameters[0] + scale_of(m, parameters[1]) * temperature * spread;
+      return sample < -m.amplitude ? -m.amplitude : (sample > m.amplitude ? m.amplitude : sample);
+    }
+  }
+  return 0.0f;
+}
+
+} // namespace ostinato::inline OSTINATO_ISA

@@ -1,0 +1,119 @@
+// The sampling loop, compiled once for each instruction set.
+//
+// Frames one after another, blocks of samples within a frame: what does not wait for the last sample is prepared for
+// a whole block, then the samples are drawn one by one, every stream of the group in lockstep. The block grid starts
+// at each hop, and calls take whole hops, so how a stream is cut into calls changes nothing.
+#include "conditioning.hpp"
+#include "excitation.hpp"
+#include "heads.hpp"
+#include "stack.hpp"
+
+namespace ostinato::inline OSTINATO_ISA {
+namespace {
+
+// The input layer: what was prepared, and the last sample's share.
+void enter(const Model& m, const Scratch& s, const Place& p) {
+  for (int n = 0; n < p.count; ++n) {
+    const float* entry = s.entry + (std::int64_t{n} * block_samples + p.t) * m.residual;
+    const Floats previous = all(p.streams[n].slot->previous);
+    for (int c = 0; c < m.residual; c += lanes)
+      store(s.hidden + std::int64_t{n} * m.residual + c, mul_add(previous, load(m.input + c), load(entry + c)));
+  }
+}
+
+// The skip sum through the head's layers; returns where the head parameters lie.
+Rows read_out(const Model& m, const Scratch& s, int count) {
+  const auto relu = [](Floats v) { return greater(v, Floats{}); };
+  Rows x = evenly(s.skip, m.skip, count);
+  for (int i = 0; i < m.head_layers; ++i) {
+    const Matrix& matrix = m.head_matrix[i];
+    const Rows y = evenly(s.read[i % 2], s.read_row, count);
+    map(x, x, matrix.inputs, relu);
+    fill(y, matrix.outputs, 0.0f);
+    dense(matrix, x, y, y);
+    x = y;
+  }
+  return x;
+}
+
+// Draw, or take the forced sample; then what the next sample needs of it.
+void leave(const Model& m, const Scratch& s, const Place& p, const Rows& parameters, int frame, std::int64_t at) {
+  for (int n = 0; n < p.count; ++n) {
+    const Stream& stream = p.streams[n];
+    Slot& slot = *stream.slot;
+    if (stream.parameters)
+      __builtin_memcpy(stream.parameters + at * m.parameters, parameters.at[n], sizeof(float) * m.parameters);
+    if (stream.forced) {
+      slot.previous = stream.forced[at] - m.pre_emphasis * slot.output;
+      slot.output = stream.forced[at];
+    } else {
+      const float temperature = stream.controls[std::int64_t{frame} * frame_channels + 6];
+      const int noise = n * block_samples + p.t;
+      slot.previous = draw(m, parameters.at[n], s.choice[noise], s.spread[noise], temperature);
+      slot.output = slot.previous + m.pre_emphasis * slot.output;
+    }
+    stream.heard[at] = slot.output;
+  }
+}
+
+void run_block(const Model& m, const Scratch& s, const Stream* streams, int count, int frame, int first, int samples) {
+  for (int n = 0; n < count; ++n) draw_noise(m, *streams[n].slot, s.choice + n * block_samples, s.spread + n * block_samples);
+  excite(m, s, streams, count, frame, samples);
+  for (int t = 0; t < samples; ++t) {
+    const Place place{streams, count, t, samples};
+    enter(m, s, place);
+    run_stack(m, s, place);
+    leave(m, s, place, read_out(m, s, count), frame, std::int64_t{frame} * m.hop + first + t);
+  }
+  for (int n = 0; n < count; ++n) streams[n].slot->clock += samples;
+}
+
+void advance(const Model& m, const Scratch& s, const Stream* streams, int count, int frames) {
+  for (int done = 0; done < count; done += group_streams) {
+    const int group = count - done < group_streams ? count - done : group_streams;
+    for (int frame = 0; frame < frames; ++frame) {
+      project_conditions(m, s, streams + done, group, frame);
+      for (int first = 0; first < m.hop; first += block_samples) {
+        const int samples = m.hop - first < block_samples ? m.hop - first : block_samples;
+        run_block(m, s, streams + done, group, frame, first, samples);
+      }
+    }
+  }
+}
+
+void evaluate(int function, const float* in, float* out, int count) {
+  for (int i = 0; i < count; i += lanes) {
+    const Floats x = load(in + i);
+    switch (function) {
+      case 0: store(out + i, exp(x)); break;
+      case 1: store(out + i, log(x)); break;
+      case 2: store(out + i, tanh(x)); break;
+      case 3: store(out + i, sine_cosine(__builtin_convertvector(x * 16777216.0f, Ints)).sine); break;
+      case 4: store(out + i, sine_cosine(__builtin_convertvector(x * 16777216.0f, Ints)).cosine); break;
+      default: store(out + i, gate(x, x)); break;
+    }
+  }
+}
+
+float sample(const Model& m, const float* parameters, const float* uniforms, float temperature) {
+  alignas(64) float choice[block_samples], second[block_samples], spread[block_samples];
+  for (int t = 0; t < block_samples; ++t) {
+    choice[t] = uniforms[0];
+    second[t] = uniforms[m.draws - 1];
+  }
+  spread_of(m.head, choice, second, spread);
+  alignas(64) float row[65536] = {};
+  for (int i = 0; i < m.parameters; ++i) row[i] = parameters[i];
+  return draw(m, row, choice[0], spread[0], temperature);
+}
+
+#define OSTINATO_TEXT_OF(x) #x
+#define OSTINATO_TEXT(x) OSTINATO_TEXT_OF(x)
+constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_ISA), advance, evaluate, sample};
+
+} // namespace
+} // namespace ostinato::inline OSTINATO_ISA
+
+#define OSTINATO_JOIN_OF(a, b) a##b
+#define OSTINATO_JOIN(a, b) OSTINATO_JOIN_OF(a, b)
+const ostinato::Kernel* ostinato::OSTINATO_JOIN(OSTINATO_ISA, _kernel)() { return &kernel; }

@@ -1,0 +1,41 @@
+// Memory on 64-byte lines, allocated once and zeroed.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace ostinato {
+
+struct FreeAligned {
+  void operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t{64}); }
+};
+
+using Memory = std::unique_ptr<std::byte[], FreeAligned>;
+
+inline Memory allocate(std::size_t bytes) {
+  auto* memory = static_cast<std::byte*>(::operator new(bytes ? bytes : 1, std::align_val_t{64}));
+  std::memset(memory, 0, bytes);
+  return Memory(memory);
+}
+
+// Hands out zeroed rows of floats on 64-byte lines. Without memory it only counts, so that one walk over a layout
+// measures it and a second walk fills it.
+class Layout {
+ public:
+  explicit Layout(std::byte* memory) : base_(reinterpret_cast<float*>(memory)) {}
+
+  float* take(std::size_t floats) {
+    float* here = base_ ? base_ + used_ : nullptr;
+    used_ += (floats + 15) / 16 * 16;
+    return here;
+  }
+  std::size_t bytes() const { return used_ * sizeof(float); }
+
+ private:
+  float* base_;
+  std::size_t used_ = 0;
+};
+
+} // namespace ostinato

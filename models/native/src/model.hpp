@@ -1,0 +1,110 @@
+// A packed model, its slots and its scratch as plain data: what the packer fills and every kernel reads.
+//
+// No code here, so that all translation units may share it. Widths are padded so that every instruction set reads
+// the same bytes: outputs to `pad_outputs` (one 64-byte line), inputs to `pad_inputs`. Padded weights and biases are
+// zero, so padded lanes stay exactly zero through every layer.
+#pragma once
+
+#include <cstdint>
+
+namespace ostinato {
+
+constexpr int pad_outputs = 16;
+constexpr int pad_inputs = 4;
+constexpr int group_streams = 16;   // streams advanced in lockstep
+constexpr int block_samples = 16;   // samples whose noise, phase and excitation are prepared together
+constexpr int ahead_rows = 8;       // streams x samples whose past taps are taken ahead, one tile of work
+constexpr int frame_channels = 7;   // note, velocity, gate, since_onset, since_release, instrument, temperature
+constexpr int feature_channels = 6; // pitch, pitch^2, velocity, gate, onset, release
+
+// y = W x + b with W as [inputs][outputs]. `chains` independent sums, fixed by the shape alone, make up each output.
+struct Matrix {
+  const float* weights;
+  const float* bias;
+  std::int32_t inputs;  // padded
+  std::int32_t outputs; // padded
+  std::int32_t chains;  // 2 or 4
+};
+
+struct Layer {
+  std::int32_t dilation;
+  std::int64_t ring; // floats from the start of a slot's rings
+  std::int64_t mask; // ring length - 1, a power of two less one
+  const Matrix* past; // kernel_size - 1 of them, oldest first; outputs: filter, padding, gate, padding
+  Matrix current;
+  Matrix skip;
+  Matrix residual; // weights are null in the last layer
+};
+
+enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
+
+struct Model {
+  std::int32_t sample_rate, hop, residual, skip, layers, past_taps; // residual and skip are padded
+  std::int32_t harmonics, local_channels, global_entries, global_channels, head_layers;
+  std::int32_t parameters, components, draws; // head parameters and components are not padded
+  HeadKind head;
+  float log_scale_min, amplitude, pre_emphasis;
+  Matrix local[2];             // weights are null without a local network
+  const float* global_entries_table; // [entries][channels]
+  Matrix condition;            // C -> layers x 2 residual, every layer's bias folded in
+  Matrix excitation;           // 2 harmonics -> residual, the input's bias folded in
+  const float* input;          // [residual]: the last sample's column of the input layer
+  const Layer* layer;
+  const Matrix* head_matrix;   // head_layers of them
+  const float* levels;         // mu-law: the sample of each level
+};
+
+// What a slot holds ahead of its rings. The rings follow at the next 64-byte line.
+struct alignas(64) Slot {
+  std::uint64_t key;
+  std::uint64_t phase; // 2^64 a turn
+  std::uint64_t shape; // fingerprint of the model it belongs to
+  std::int64_t clock;  // samples since reset
+  float previous;      // last sample in the model's domain
+  float output;        // last sample heard
+};
+
+// One stream of a call: frames of control in, samples out.
+struct Stream {
+  Slot* slot;
+  float* rings;
+  const float* controls; // [frames][frame_channels]
+  float* heard;          // [frames * hop]
+  const float* forced;   // the same, or null to draw
+  float* parameters;     // [frames * hop][parameters], or null
+};
+
+// Scratch of one group, allocated once. Every row starts on a 64-byte line.
+struct Scratch {
+  float* features;   // [group][max(features, local hidden, C)], twice: each layer of the local network
+  float* narrow;     // the second of the two
+  float* condition;  // [group][layers * 2 residual]
+  float* waves;      // [block][2 harmonics padded]
+  float* entry;      // [group][block][residual]: the input layer without the last sample
+  float* past;       // [layers][rows][2 residual]
+  float* gates;      // [group][2 residual]
+  float* hidden;     // [group][residual]
+  float* active;     // [group][residual]: the gated activation
+  float* skip;       // [group][skip]
+  float* read[2];    // [group][widest head layer]
+  float* choice;     // [group][block]: uniform that chooses a level or component
+  float* spread;     // [group][block]: standardised deviation from its centre
+  std::int32_t narrow_row, waves_row, read_row; // row lengths in floats
+  std::int32_t past_rows;                       // rows per layer
+};
+
+// What one instruction set offers.
+struct Kernel {
+  const char* name;
+  void (*advance)(const Model&, const Scratch&, const Stream* streams, int count, int frames);
+  // For tests: evaluate a function of vectors.hpp over an array; `count` is a multiple of 16.
+  void (*evaluate)(int function, const float* in, float* out, int count);
+  // For tests: draw one sample from given head parameters, uniforms and temperature.
+  float (*sample)(const Model&, const float* parameters, const float* uniforms, float temperature);
+};
+
+const Kernel* avx512_kernel();
+const Kernel* avx2_kernel();
+const Kernel* portable_kernel();
+
+} // namespace ostinato

@@ -1,0 +1,225 @@
+// The order of packing is the order of reading: each layer's current tap, residual and skip lie together, the past
+// taps, read less often, behind them.
+#include "pack.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace ostinato {
+namespace {
+
+int padded(int width, int to) { return (width + to - 1) / to * to; }
+
+const float* find(const Tensors& tensors, const std::string& name, std::size_t size) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) throw std::invalid_argument("tensors: " + name + " is missing");
+  if (found->second.size != size)
+    throw std::invalid_argument("tensors: " + name + " has " + std::to_string(found->second.size) + " values, expected " +
+                                std::to_string(size));
+  return found->second.data;
+}
+
+class Packer {
+ public:
+  Packer(const Shape& shape, const Tensors& tensors, Layout& layout) : shape_(shape), tensors_(tensors), layout_(layout) {}
+
+  Matrix plain(const std::string& name, int inputs, int outputs, bool bias) {
+    Matrix m = blank(inputs, outputs);
+    put(m, 0, 0, outputs, {name + ".weight", outputs, inputs});
+    if (bias) put_bias(0, 0, outputs, {name + ".bias", outputs});
+    return m;
+  }
+
+  // Filter outputs first, gate outputs from the padded residual width on.
+  Matrix dilated(int layer, int tap) {
+    const int r = shape_.residual, half = padded(r, pad_outputs);
+    Matrix m = blank(r, 2 * half);
+    const Weights source{"layers." + std::to_string(layer) + ".dilated.weight", 2 * r, r, shape_.kernel_size, tap};
+    put(m, 0, 0, r, source);
+    put(m, half, r, r, source);
+    return m;
+  }
+
+  // Every layer's conditioning side by side, with the bias of its dilated convolution.
+  Matrix conditions(int channels) {
+    const int r = shape_.residual, half = padded(r, pad_outputs), layers = static_cast<int>(shape_.dilations.size());
+    Matrix m = blank(channels, 2 * half * layers);
+    for (int i = 0; i < layers; ++i) {
+      const std::string name = "layers." + std::to_string(i);
+      for (int part = 0; part < 2; ++part) {
+        const int column = (2 * i + part) * half;
+        if (channels) put(m, column, part * r, r, {name + ".condition.weight", 2 * r, channels});
+        if (shape_.bias) put_bias(column, part * r, r, {name + ".dilated.bias", 2 * r});
+      }
+    }
+    return m;
+  }
+
+  // The harmonics' columns of the input layer, and its bias.
+  Matrix excitation() {
+    const int r = shape_.residual, waves = 2 * shape_.harmonics;
+    Matrix m = blank(waves, r);
+    if (waves) put(m, 0, 0, r, {"input.weight", r, 1 + waves, 1, 0, 1, waves});
+    if (shape_.bias) put_bias(0, 0, r, {"input.bias", r});
+    return m;
+  }
+
+  const float* input_column() {
+    const int r = shape_.residual, inputs = 1 + 2 * shape_.harmonics;
+    float* column = layout_.take(padded(r, pad_outputs));
+    const float* data = find(tensors_, "input.weight", static_cast<std::size_t>(r) * inputs);
+    for (int o = 0; column && o < r; ++o) column[o] = data[o * inputs];
+    return column;
+  }
+
+  const float* embedding() {
+    const std::size_t size = static_cast<std::size_t>(shape_.global_entries) * shape_.global_channels;
+    float* table = layout_.take(size);
+    if (size == 0) return table;
+    const float* data = find(tensors_, "global.weight", size);
+    if (table) std::memcpy(table, data, size * sizeof(float));
+    return table;
+  }
+
+  // The sample of each mu-law level.
+  const float* levels(int count) {
+    float* table = layout_.take(count);
+    const double mu = count - 1;
+    for (int i = 0; table && i < count; ++i) {
+      const double companded = 2 * i / mu - 1;
+      table[i] = static_cast<float>(std::copysign(std::expm1(std::fabs(companded) * std::log1p(mu)) / mu, companded));
+    }
+    return table;
+  }
+
+ private:
+  struct Weights {
+    std::string name;
+    int outputs;
+    int inputs = 1;
+    int taps = 1;
+    int tap = 0;
+    int first = 0; // of the inputs taken
+    int taken = 0; // 0: all inputs
+  };
+
+  // Two chains keep both multipliers busy where an output row fills four vectors; narrower ones need four.
+  Matrix blank(int inputs, int outputs) {
+    const int in = padded(inputs, pad_inputs), out = padded(outputs, pad_outputs);
+    weights_ = layout_.take(static_cast<std::size_t>(in) * out);
+    bias_ = layout_.take(out);
+    return {weights_, bias_, in, out, out > 32 ? 2 : 4};
+  }
+
+  void put(const Matrix& m, int column, int first_output, int outputs, const Weights& from) {
+    const std::size_t row = static_cast<std::size_t>(from.inputs) * from.taps;
+    const float* data = find(tensors_, from.name, row * from.outputs);
+    const int taken = from.taken ? from.taken : from.inputs;
+    for (int o = 0; weights_ && o < outputs; ++o)
+      for (int i = 0; i < taken; ++i)
+        weights_[static_cast<std::size_t>(i) * m.outputs + column + o] =
+            data[(first_output + o) * row + static_cast<std::size_t>(from.first + i) * from.taps + from.tap];
+  }
+
+  void put_bias(int column, int first_output, int outputs, const Weights& from) {
+    const float* data = find(tensors_, from.name, from.outputs);
+    for (int o = 0; bias_ && o < outputs; ++o) bias_[column + o] = data[first_output + o];
+  }
+
+  const Shape& shape_;
+  const Tensors& tensors_;
+  Layout& layout_;
+  float* weights_ = nullptr; // of the matrix being packed
+  float* bias_ = nullptr;
+};
+
+std::int64_t power_of_two(std::int64_t at_least) {
+  std::int64_t length = 1;
+  while (length < at_least) length *= 2;
+  return length;
+}
+
+HeadKind head_kind(const std::string& name) {
+  if (name == "mu_law") return HeadKind::mu_law;
+  if (name == "logistics") return HeadKind::logistics;
+  if (name == "gaussian") return HeadKind::gaussian;
+  throw std::invalid_argument("head: '" + name + "' is not known");
+}
+
+} // namespace
+
+void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& layout) {
+  Packer packer(shape, tensors, layout);
+  const int r = shape.residual, s = shape.skip, layers = static_cast<int>(shape.dilations.size());
+  const int taps = shape.kernel_size - 1;
+  layers_.assign(layers, Layer{});
+  past_.assign(static_cast<std::size_t>(layers) * taps, Matrix{});
+  heads_.clear();
+
+  model_.excitation = packer.excitation();
+  model_.input = packer.input_column();
+  for (int i = 0; i < layers; ++i) {
+    const std::string name = "layers." + std::to_string(i);
+    layers_[i].current = packer.dilated(i, taps);
+    if (i + 1 < layers) layers_[i].residual = packer.plain(name + ".residual", r, r, shape.bias);
+    layers_[i].skip = packer.plain(name + ".skip", r, s, shape.bias);
+  }
+  widest_read_ = model_.skip;
+  for (std::size_t i = 0; i + 1 < shape.head_widths.size(); ++i) {
+    heads_.push_back(
+        packer.plain("head." + std::to_string(i), shape.head_widths[i], shape.head_widths[i + 1], true));
+    widest_read_ = std::max(widest_read_, heads_.back().outputs);
+  }
+  for (int i = 0; i < layers; ++i) {
+    for (int tap = 0; tap < taps; ++tap) past_[static_cast<std::size_t>(i) * taps + tap] = packer.dilated(i, tap);
+    layers_[i].past = &past_[static_cast<std::size_t>(i) * taps];
+  }
+  model_.condition = packer.conditions(shape.local_channels + shape.global_channels);
+  if (shape.local_channels) {
+    model_.local[0] = packer.plain("local.0", feature_channels, shape.local_hidden, true);
+    model_.local[1] = packer.plain("local.1", shape.local_hidden, shape.local_channels, true);
+  }
+  model_.global_entries_table = packer.embedding();
+  model_.levels = model_.head == HeadKind::mu_law ? packer.levels(shape.head_widths.back()) : nullptr;
+}
+
+PackedModel::PackedModel(const Shape& shape, const Tensors& tensors) {
+  if (shape.dilations.empty() || shape.head_widths.size() < 2) throw std::invalid_argument("shape: no layers");
+  model_.sample_rate = shape.sample_rate;
+  model_.hop = shape.hop;
+  model_.residual = padded(shape.residual, pad_outputs);
+  model_.skip = padded(shape.skip, pad_outputs);
+  model_.layers = static_cast<std::int32_t>(shape.dilations.size());
+  model_.past_taps = shape.kernel_size - 1;
+  model_.harmonics = shape.harmonics;
+  model_.local_channels = shape.local_channels;
+  model_.global_entries = shape.global_entries;
+  model_.global_channels = shape.global_channels;
+  model_.head_layers = static_cast<std::int32_t>(shape.head_widths.size() - 1);
+  model_.parameters = shape.head_widths.back();
+  model_.head = head_kind(shape.head);
+  model_.components = model_.head == HeadKind::logistics ? model_.parameters / 3 : model_.parameters;
+  model_.draws = model_.head == HeadKind::mu_law ? 1 : 2;
+  model_.log_scale_min = shape.log_scale_min;
+  model_.amplitude = shape.amplitude;
+  model_.pre_emphasis = shape.pre_emphasis;
+
+  Layout measured(nullptr);
+  lay_out(shape, tensors, measured);
+  weight_bytes_ = measured.bytes();
+  memory_ = allocate(weight_bytes_);
+  Layout filled(memory_.get());
+  lay_out(shape, tensors, filled);
+  for (int i = 0; i < model_.layers; ++i) {
+    const std::int64_t length = power_of_two(std::int64_t{shape.dilations[i]} * model_.past_taps);
+    layers_[i].dilation = shape.dilations[i];
+    layers_[i].ring = static_cast<std::int64_t>(ring_floats_);
+    layers_[i].mask = length - 1;
+    ring_floats_ += static_cast<std::size_t>(length) * model_.residual;
+  }
+  model_.layer = layers_.data();
+  model_.head_matrix = heads_.data();
+}
+
+} // namespace ostinato

@@ -1,0 +1,56 @@
+// A pool of slots over one packed model: the state of every stream, and the scratch that a call needs.
+#pragma once
+
+#include "pack.hpp"
+
+#include <optional>
+#include <span>
+
+namespace ostinato {
+
+// What one call asks of one slot.
+struct Request {
+  int slot;
+  const float* controls; // [frames][frame_channels]
+  float* heard;          // [frames * hop]
+  const float* forced;   // the same, or null to draw
+  float* parameters;     // [frames * hop][parameters], or null
+};
+
+class Pool {
+ public:
+  // `isa` empty takes the best that the machine has. Throws std::invalid_argument on one that is not there.
+  Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa);
+
+  const char* isa() const { return kernel_->name; }
+  int slots() const { return slots_; }
+  int hop() const { return packed_.model().hop; }
+  int parameters() const { return packed_.model().parameters; }
+  const Model& model() const { return packed_.model(); }
+  const Kernel& kernel() const { return *kernel_; }
+  std::size_t weight_bytes() const { return packed_.weight_bytes(); }
+  std::size_t state_bytes() const { return state_bytes_; } // of one slot
+
+  void reset(int slot, std::uint64_t key);
+  void save(int slot, std::span<std::byte> to) const;
+  // False, and nothing changed, where the state belongs to another model's shape.
+  bool restore(int slot, std::span<const std::byte> from);
+  // Draws `frames` hops of each request's slot, all together. Allocates nothing.
+  void advance(std::span<const Request> requests, int frames);
+
+ private:
+  std::byte* at(int slot) const { return state_.get() + static_cast<std::size_t>(slot) * stride_; }
+  Slot* header(int slot) const { return reinterpret_cast<Slot*>(at(slot)); }
+  void make_scratch();
+
+  PackedModel packed_;
+  const Kernel* kernel_;
+  int slots_;
+  std::uint64_t fingerprint_;
+  std::size_t state_bytes_, stride_;
+  Memory state_, scratch_memory_;
+  Scratch scratch_{};
+  std::vector<Stream> streams_;
+};
+
+} // namespace ostinato

@@ -1,0 +1,96 @@
+// The causal dilated stack: one sample of every stream of a group.
+//
+// A layer's past taps read rows that are at least `dilation` samples old, so they are taken ahead for several samples
+// at once, off the critical path, with each weight read once for all of them. What remains in the chain from one
+// layer to the next is the current tap, the gate and the residual; the skip of the layer before fills the gate's
+// latency.
+#pragma once
+
+#include "functions.hpp"
+#include "rows.hpp"
+
+namespace ostinato::inline OSTINATO_ISA {
+
+// Where a group stands: `t` samples into a block of `samples`, the clock of each slot being that of the block's start.
+struct Place {
+  const Stream* streams;
+  int count;
+  int t;
+  int samples;
+};
+
+OSTINATO_INLINE float* ring_row(const Model& m, const Layer& layer, const Stream& stream, std::int64_t sample) {
+  return stream.rings + layer.ring + (sample & layer.mask) * m.residual;
+}
+
+// How many samples ahead a layer's past taps are taken.
+OSTINATO_INLINE int ahead(const Layer& layer, int streams) {
+  const int fit = streams < ahead_rows ? ahead_rows / streams : 1;
+  return layer.dilation < fit ? layer.dilation : fit;
+}
+
+// Bias, condition and past taps of the next `samples` samples of one layer, into rows [stream][sample].
+inline void take_past(const Model& m, const Scratch& s, const Place& p, int index, int stride, int samples) {
+  const Layer& layer = m.layer[index];
+  const std::int64_t width = 2 * std::int64_t{m.residual}, condition = width * m.layers;
+  float* past = s.past + std::int64_t{index} * s.past_rows * width;
+  Rows from, to;
+  for (int n = 0; n < p.count; ++n)
+    for (int j = 0; j < samples; ++j) {
+      from.add(s.condition + n * condition + index * width);
+      to.add(past + (n * stride + j) * width);
+    }
+  for (int tap = 0; tap < m.past_taps; ++tap) {
+    const std::int64_t delay = std::int64_t{m.past_taps - tap} * layer.dilation;
+    Rows x;
+    for (int n = 0; n < p.count; ++n)
+      for (int j = 0; j < samples; ++j)
+        x.add(ring_row(m, layer, p.streams[n], p.streams[n].slot->clock + p.t + j - delay));
+    dense(layer.past[tap], x, tap ? to : from, to);
+  }
+}
+
+// The sum before the gate, from the past taken ahead and the current input: -> scratch.gates.
+OSTINATO_INLINE void take_current(const Model& m, const Scratch& s, const Place& p, int index, const Rows& hidden,
+                                  const Rows& gates) {
+  const Layer& layer = m.layer[index];
+  const int stride = ahead(layer, p.count), since = p.t % stride;
+  if (since == 0) {
+    const int left = p.samples - p.t;
+    take_past(m, s, p, index, stride, left < stride ? left : stride);
+  }
+  const std::int64_t width = 2 * std::int64_t{m.residual};
+  float* past = s.past + (std::int64_t{index} * s.past_rows + since) * width;
+  dense(layer.current, hidden, evenly(past, stride * width, p.count), gates);
+}
+
+OSTINATO_INLINE void remember(const Model& m, const Place& p, int index, const Rows& hidden) {
+  for (int n = 0; n < p.count; ++n) {
+    float* row = ring_row(m, m.layer[index], p.streams[n], p.streams[n].slot->clock + p.t);
+    for (int c = 0; c < m.residual; c += lanes) store(row + c, load(hidden.at[n] + c));
+  }
+}
+
+OSTINATO_INLINE void apply_gate(const Model& m, const Rows& gates, const Rows& active) {
+  for (int n = 0; n < active.count; ++n)
+    for (int c = 0; c < m.residual; c += lanes)
+      store(active.at[n] + c, gate(load(gates.at[n] + c), load(gates.at[n] + m.residual + c)));
+}
+
+// scratch.hidden -> scratch.skip.
+inline void run_stack(const Model& m, const Scratch& s, const Place& p) {
+  const Rows hidden = evenly(s.hidden, m.residual, p.count), skip = evenly(s.skip, m.skip, p.count);
+  const Rows gates = evenly(s.gates, 2 * m.residual, p.count);
+  const Rows active = evenly(s.active, m.residual, p.count);
+  fill(skip, m.skip, 0.0f);
+  for (int index = 0; index < m.layers; ++index) {
+    const Layer& layer = m.layer[index];
+    take_current(m, s, p, index, hidden, gates);
+    remember(m, p, index, hidden);
+    apply_gate(m, gates, active);
+    if (layer.residual.weights) dense(layer.residual, active, hidden, hidden);
+    dense(layer.skip, active, skip, skip);
+  }
+}
+
+} // namespace ostinato::inline OSTINATO_ISA

@@ -1,0 +1,130 @@
+"""The C++ kernel behind the contract: float32, batched over slots, torch not needed.
+
+Bits depend on the instruction set and the model alone: not on which other slots advance with a stream, on their
+order, or on how the stream is cut into calls.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, WaveNetConfig
+from ostinato.models.controls import FRAME
+from ostinato.models.native import _kernel
+from ostinato.models.sampling.contract import (
+    Build,
+    SamplerError,
+    Snapshot,
+    check_controls,
+    check_forced,
+    check_slots,
+    check_snapshot,
+)
+
+ISA_VARIABLE: Final = "OSTINATO_ISA"
+"""Environment variable that forces an instruction set where the constructor names none."""
+
+_INSTRUMENT: Final = FRAME.index("instrument")
+
+
+class NativeSampler:
+    """A pool of streams over one WaveNet, in C++.
+
+    Args:
+        checkpoint: the model; its weights are packed once and may then be dropped.
+        slots: size of the pool, at least 1.
+        isa: avx512, avx2 or portable; None takes `OSTINATO_ISA`, else the fastest that the machine has.
+        threads: 1, the only number supported.
+
+    Raises:
+        SamplerError: where one of these can't be had; the message names it and what there is.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, slots: int, isa: str | None = None, threads: int = 1) -> None:
+        if slots < 1:
+            raise SamplerError(f"slots: {slots}, expected at least 1")
+        if threads != 1:
+            raise SamplerError(f"threads: {threads}, expected 1")
+        self.config: ModelConfig = checkpoint.config
+        self.slots = slots
+        isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
+        if isa and isa not in _kernel.isas():
+            raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(_kernel.isas())}")
+        self._pool = _kernel.Pool(_shape(self.config.network), dict(checkpoint.tensors), slots, isa)
+
+    @property
+    def build(self) -> Build:
+        """What it runs on."""
+        return Build("native", "float32", self._pool.isa, "cpu", 1)
+
+    def reset(self, slot: int, key: int) -> None:
+        """Begin a new stream in a slot."""
+        check_slots([slot], self.slots)
+        self._pool.reset(slot, key & (2**64 - 1))
+
+    def advance(self, slots: Sequence[int], controls: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
+        check_slots(slots, self.slots)
+        count = check_controls(controls, (len(slots),))
+        self._check_instruments(controls)
+        out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
+        self._pool.advance(np.asarray(slots, dtype=np.int64), np.ascontiguousarray(controls), out)
+        return out
+
+    def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
+        check_slots([slot], self.slots)
+        samples = check_controls(controls, ()) * self.config.network.hop
+        check_forced(forced, samples)
+        self._check_instruments(controls)
+        parameters = np.empty((samples, self.config.network.head.parameters), dtype=np.float32)
+        heard = np.empty(samples, dtype=np.float32)
+        self._pool.probe(slot, np.ascontiguousarray(controls), np.ascontiguousarray(forced), heard, parameters)
+        return parameters
+
+    def snapshot(self, slot: int) -> Snapshot:
+        """A copy of a slot's state, the same bytes for every instruction set."""
+        check_slots([slot], self.slots)
+        state = np.empty(self._pool.state_bytes, dtype=np.uint8)
+        self._pool.save(slot, state)
+        return Snapshot("native", {"state": state})
+
+    def restore(self, slot: int, state: Snapshot) -> None:
+        """Put a state into a slot. Refuses one of another model's shape."""
+        check_slots([slot], self.slots)
+        check_snapshot(state, "native", {"state": (self._pool.state_bytes,)})
+        try:
+            self._pool.restore(slot, np.ascontiguousarray(state.arrays["state"]))
+        except (TypeError, ValueError) as error:
+            raise SamplerError(f"state: {error}") from error
+
+    def _check_instruments(self, controls: NDArray[np.float32]) -> None:
+        """Refuse an index outside the embedding."""
+        entries = self.config.network.global_.entries if self.config.network.global_ else 0
+        if not entries or not controls.size:
+            return
+        index = controls[..., _INSTRUMENT]
+        if not (index.min() >= 0 and index.max() < entries):  # NaN fails too
+            raise SamplerError(f"controls: instrument {index.min():g}..{index.max():g} is outside 0..{entries - 1}")
+
+
+def _shape(network: WaveNetConfig) -> _kernel.Shape:
+    """The network as the kernel wants it: plain numbers, 0 for what it lacks."""
+    shape, head = _kernel.Shape(), network.head
+    shape.sample_rate, shape.hop = network.sample_rate, network.hop
+    shape.residual, shape.skip = network.residual_channels, network.skip_channels
+    shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
+    shape.bias, shape.pre_emphasis, shape.amplitude = network.bias, network.pre_emphasis, network.amplitude
+    shape.head, shape.head_widths = head.kind, list(network.head_widths)
+    shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0
+    shape.harmonics = network.excitation.harmonics if network.excitation else 0
+    shape.local_hidden = network.local.hidden if network.local else 0
+    shape.local_channels = network.local.channels if network.local else 0
+    shape.global_entries = network.global_.entries if network.global_ else 0
+    shape.global_channels = network.global_.channels if network.global_ else 0
+    return shape
