@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
