@@ -56,7 +56,7 @@ class NativeSampler:
         isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
         if isa and isa not in _kernel.isas():
             raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(_kernel.isas())}")
-        self._pool = _kernel.Pool(_shape(self.config.network), dict(checkpoint.tensors), slots, isa)
+        self._pool = _kernel.Pool(kernel_shape(self.config.network), dict(checkpoint.tensors), slots, isa)
 
     @property
     def build(self) -> Build:
@@ -114,7 +114,7 @@ class NativeSampler:
             raise SamplerError(f"controls: instrument {index.min():g}..{index.max():g} is outside 0..{entries - 1}")
 
 
-def _shape(network: WaveNetConfig) -> _kernel.Shape:
+def kernel_shape(network: WaveNetConfig) -> _kernel.Shape:
     """The network as the kernel wants it: plain numbers, 0 for what it lacks."""
     shape, head = _kernel.Shape(), network.head
     shape.sample_rate, shape.hop = network.sample_rate, network.hop

@@ -19,8 +19,8 @@ def test_words_are_the_same_three_times(key: int, first: int, block: int, purpos
     samples = np.arange(5, dtype=np.int64) + first
     keys, blocks = np.full(5, noise.as_int64(key)), np.full(5, block, dtype=np.int64)
     from_numpy = np.stack(noise.words_of(keys, samples, blocks, purpose), axis=-1)
-    tensors = (torch.from_numpy(a) for a in (keys, samples, blocks))
-    from_torch = torch.stack(noise.words_of(*tensors, purpose), dim=-1).numpy()
+    in_torch = [torch.from_numpy(a) for a in (keys, samples, blocks)]
+    from_torch = torch.stack(noise.words_of(in_torch[0], in_torch[1], in_torch[2], purpose), dim=-1).numpy()
     np.testing.assert_array_equal(native, from_numpy)
     np.testing.assert_array_equal(native, from_torch)
 

@@ -1,0 +1,37 @@
+"""Run under the preloaded counter: prints allocations of a short call, a long one, and of two that must show.
+
+The interpreter itself allocates around a call, so the step is clean where a call of many hops allocates no more than
+a call of one.
+"""
+
+import ctypes
+
+import numpy as np
+
+from ostinato.models import registry
+from ostinato.models.controls import FRAME
+from ostinato.models.sampling.native import NativeSampler
+
+SLOTS = 5
+count = ctypes.CDLL(None).allocations
+checkpoint = registry.load("tiny")
+pool = NativeSampler(checkpoint, SLOTS)._pool
+slots = np.arange(SLOTS)
+
+
+def advance(frames: int) -> int:
+    controls = np.full((SLOTS, frames, len(FRAME)), 0.5, dtype=np.float32)
+    out = np.empty((SLOTS, frames * checkpoint.config.network.hop), dtype=np.float32)
+    count(1)
+    pool.advance(slots, controls, out)
+    return int(count(0))
+
+
+advance(1)
+short, long = advance(1), advance(200)
+count(1)
+NativeSampler(checkpoint, SLOTS)
+construction = int(count(0))
+count(1)
+np.empty(1 << 20, dtype=np.float32)
+print(short, long, construction, int(count(0)))
