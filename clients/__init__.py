@@ -1,0 +1,1 @@
+"""Those who listen: the Python client and the `ostinato` command."""
