@@ -1,0 +1,54 @@
+"""Where training starts from: near the answer in the three places that gradient descent is slow to reach."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import nn
+
+from ostinato.models.config import Instrument, WaveNetConfig
+from ostinato.models.controls import FEATURES
+from ostinato.models.wavenet import WaveNet
+
+QUIET: Final = -5.0  # first log-scale: about the size of a soft note's samples
+HEARING: Final = 10.0  # times the default: a sample is some hundredths, the excitation beside it is 1
+STEPS: Final = 0.75  # share of the control network's units that begin as steps along the pitch axis
+
+
+@torch.no_grad()
+def initialise(network: WaveNet, instruments: tuple[Instrument, ...]) -> None:
+    """Set the scales of the head, the weight of the last sample, and the steps of the control network."""
+    start_quiet(network, network.config)
+    network.input.weight[:, 0] *= HEARING
+    if network.local is not None:
+        first = network.local.get_submodule("0")
+        assert isinstance(first, nn.Linear)
+        spread_over_pitch(first, min(i.low for i in instruments), max(i.high for i in instruments))
+
+
+def start_quiet(network: WaveNet, config: WaveNetConfig) -> None:
+    """Begin with small log-scales, since from a scale of 1 the first thousand steps would only shrink it."""
+    scales = {"logistics": config.head.parameters // 3, "gaussian": 1}.get(config.head.kind)
+    if scales is not None:
+        last = network.head[-1]
+        assert isinstance(last, nn.Linear)
+        last.weight *= 0.1
+        last.bias[-scales:] = QUIET
+
+
+def spread_over_pitch(first: nn.Linear, low: float, high: float) -> None:
+    """Make most units soft steps, evenly spaced from `low` to `high` (MIDI notes), each as wide as its spacing.
+
+    A sampled instrument changes its colour from one recorded root to the next; a network of smooth functions of the
+    pitch alone would blur those borders.
+    """
+    count = int(first.out_features * STEPS)
+    if not count or high <= low:
+        return
+    spacing = (high - low) / count
+    centres = low + spacing * (torch.arange(count) + 0.5)
+    slope = 12.0 / spacing * 2.0  # the pitch feature counts octaves from note 69
+    first.weight[:count, FEATURES.index("pitch")] = slope
+    first.weight[:count, FEATURES.index("pitch_squared")] = 0.0
+    first.bias[:count] = -slope * (centres - 69.0) / 12.0

@@ -1,0 +1,70 @@
+"""Measures, on signals whose figures are known."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ostinato.models.training import measures
+
+RATE = 44100
+
+
+def harmonics(hertz: float, level: float = 0.1, samples: int = 44100) -> NDArray[np.float32]:
+    t = np.arange(samples) / RATE
+    return sum(level / k * np.cos(2 * np.pi * k * hertz * t + k) for k in (1, 2, 3, 4)).astype(np.float32)  # type: ignore[union-attr]
+
+
+def noise(power: float, samples: int = 44100) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(0, power**0.5, samples).astype(np.float32)
+
+
+@pytest.mark.parametrize("hertz", [261.63, 440.0, 1046.5])
+@pytest.mark.parametrize("cents", [-200.0, -7.3, 0.0, 0.4, 31.0, 200.0])
+def test_pitch_is_found_to_a_fifth_of_a_cent(hertz: float, cents: float) -> None:
+    assert measures.pitch_cents(harmonics(hertz * 2 ** (cents / 1200)), hertz, RATE) == pytest.approx(cents, abs=0.2)
+
+
+def test_pitch_is_found_under_noise() -> None:
+    audio = harmonics(440.0) + noise(1e-4)
+    assert measures.pitch_cents(audio, 440.0, RATE) == pytest.approx(0, abs=1)
+
+
+@pytest.mark.parametrize("hertz", [261.63, 523.25, 1046.5])
+@pytest.mark.parametrize("ratio_db", [5.0, 20.0, 35.0])
+def test_harmonic_to_noise_ratio_is_what_was_mixed(hertz: float, ratio_db: float) -> None:
+    tone = harmonics(hertz)
+    white = noise(float(np.mean(np.square(tone))) / 10 ** (ratio_db / 10))
+    assert measures.harmonic_to_noise_db(tone + white, hertz, RATE) == pytest.approx(ratio_db, abs=0.7)
+
+
+def test_vibrato_is_not_noise() -> None:
+    t = np.arange(44100) / RATE
+    phase = 2 * np.pi * 440 * t + 0.2 * np.sin(2 * np.pi * 5 * t)
+    audio = sum(0.1 / k * np.cos(k * phase) for k in (1, 2, 3)).astype(np.float32)  # type: ignore[union-attr]
+    assert measures.harmonic_to_noise_db(audio, 440.0, RATE) > 40
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 0.1, 0.001])
+def test_level_of_a_sine(amplitude: float) -> None:
+    sine = (amplitude * np.sin(2 * np.pi * 441 * np.arange(44100) / RATE)).astype(np.float32)
+    assert measures.level_db(sine) == pytest.approx(20 * np.log10(amplitude) - 3.01, abs=0.01)
+
+
+def test_level_of_silence_is_a_floor() -> None:
+    assert measures.level_db(np.zeros(100, dtype=np.float32)) == measures.SILENCE_DB
+    assert measures.level_db(np.zeros(0, dtype=np.float32)) == measures.SILENCE_DB
+
+
+def test_log_mel_distance_of_a_gain_is_that_gain() -> None:
+    audio = noise(0.01)
+    assert measures.log_mel_distance_db(audio, audio, RATE) == 0
+    assert measures.log_mel_distance_db(audio, audio / 2, RATE) == pytest.approx(6.02, abs=0.01)
+
+
+def test_log_mel_puts_a_sine_into_its_band_at_its_level() -> None:
+    sine = np.sin(2 * np.pi * 1000 * np.arange(8192) / RATE).astype(np.float32)
+    bands = measures.log_mel(sine, RATE).mean(axis=0)
+    edges = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (40.0, 16000.0)), measures.MEL_BANDS + 2)
+    loudest = 700 * (10 ** (edges[int(np.argmax(bands)) + 1] / 2595) - 1)
+    assert loudest == pytest.approx(1000, rel=0.05)
+    assert bands.max() == pytest.approx(-3, abs=3)

@@ -1,0 +1,32 @@
+"""Synthetic notes whose phase, pitch and level are known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from ostinato.models.training.dataset import Recording
+from ostinato.models.training.notes import Note, Split
+
+RATE = 44100
+HOP = 64
+ATTACK_S = 0.01
+
+
+def envelope(samples: int, release: int) -> NDArray[np.float64]:
+    """Up over `ATTACK_S`, held until `release`, then down by 60 dB in 0.1 s."""
+    t = np.arange(samples) / RATE
+    after = np.maximum(np.arange(samples) - release, 0) / RATE
+    return np.asarray(np.minimum(t / ATTACK_S, 1) * 10 ** (-30 * after))
+
+
+def tone(note: Note, samples: int, start: float = 0.2, level: float = 0.2) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Three harmonics of a note, and the phase of the first in turns: a cosine that begins at `start`."""
+    turns = start + note.hertz / RATE * np.arange(samples)
+    wave = sum(level / k * np.cos(2 * np.pi * k * turns) for k in (1, 2, 3))
+    return (wave * envelope(samples, note.held(HOP, RATE))).astype(np.float32), turns
+
+
+def recordings() -> list[Recording]:
+    """A toy data set: four short notes."""
+    notes = [Note(key, velocity, 0.0, 0.15, Split.TRAIN) for key in (62, 69) for velocity in (64, 100)]
+    return [Recording.of(n, tone(n, 300 * HOP, level=n.velocity / 500)[0], hop=HOP, sample_rate=RATE) for n in notes]
