@@ -11,19 +11,26 @@ import re
 import struct
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import mido  # type: ignore[import-untyped]
 from mido.midifiles.meta import KeySignatureError  # type: ignore[import-untyped]
 
-from ostinato.models.config import ModelConfig
-from ostinato.server.score import DEFAULT_LIMITS, PlacedNote, Score, ScoreError, ScoreLimits, compose, release_samples
+from ostinato.server.midi_channel import Channel, Sounding
+from ostinato.server.score import (
+    DEFAULT_LIMITS,
+    PlacedNote,
+    Playable,
+    Score,
+    ScoreError,
+    ScoreLimits,
+    compose,
+    release_samples,
+)
 
 PERCUSSION: Final = 9  # channel 10, counted from 0
 LONGEST_DELTA: Final = 0x0FFFFFFF  # ticks: four bytes of seven bits
 DEFAULT_TEMPO: Final = 500_000  # microseconds a beat
-DEFAULT_BEND_RANGE: Final = 200.0  # cents
 BEND_RANGE: Final = (0, 0)  # the registered parameter that sets it, coarse and fine
 PEDAL_DOWN: Final = 64
 
@@ -53,7 +60,7 @@ class Controller:
 Message: TypeAlias = Any  # mido has no types: `type` says which fields there are
 
 
-def from_midi(data: bytes, model: ModelConfig, limits: ScoreLimits = DEFAULT_LIMITS) -> Score:
+def from_midi(data: bytes, model: Playable, limits: ScoreLimits = DEFAULT_LIMITS) -> Score:
     """The score of a MIDI file of format 0 or 1.
 
     Raises:
@@ -118,89 +125,16 @@ def _in_samples(file: mido.MidiFile, rate: int, limits: ScoreLimits) -> Iterator
         yield sample, message
 
 
-@dataclass(slots=True, eq=False)
-class _Sounding:
-    """A note whose end is not known yet, or that still rings."""
-
-    key: int
-    velocity: int
-    instrument: int
-    on: int
-    off: int | None = None
-    bends: list[tuple[int, float]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Channel:
-    """What one of the 16 channels was told, and the notes that hear what it is told next."""
-
-    program: int | None = None
-    wheel: int = 0  # -8192..8191
-    bend_range: float = DEFAULT_BEND_RANGE  # cents
-    parameter: tuple[int | None, int | None] = (None, None)  # the RPN that data entry goes to: coarse, fine
-    pedal: bool = False
-    held: dict[int, deque[_Sounding]] = field(default_factory=dict)  # by key, the oldest first
-    pedalled: dict[int, list[_Sounding]] = field(default_factory=dict)  # by key: let go, and held by the pedal
-    ringing: list[_Sounding] = field(default_factory=list)  # let go, and not silent yet
-
-    @property
-    def bend(self) -> float:
-        """Cents."""
-        return self.wheel / 8192.0 * self.bend_range
-
-    def set_bend_range(self, value: int, *, coarse: bool) -> None:
-        """Take whole semitones (coarse) or the cents beyond them."""
-        semitones, cents = divmod(self.bend_range, 100.0)
-        self.bend_range = 100.0 * value + cents if coarse else 100.0 * semitones + value
-
-    def let_go(self, sample: int, note: _Sounding) -> None:
-        """A key goes up: the note ends, or the pedal holds it."""
-        if self.pedal:
-            self.pedalled.setdefault(note.key, []).append(note)
-        else:
-            self.end(sample, note)
-
-    def let_all_go(self, sample: int) -> None:
-        """Every key goes up."""
-        for note in [note for notes in self.held.values() for note in notes]:
-            self.let_go(sample, note)
-        self.held.clear()
-
-    def press(self, sample: int, *, down: bool) -> None:
-        """The pedal goes down, or up."""
-        self.pedal = down
-        if not down:
-            self.lift(sample)
-
-    def lift(self, sample: int) -> None:
-        """What the pedal held ends."""
-        for note in [note for notes in self.pedalled.values() for note in notes]:
-            self.end(sample, note)
-        self.pedalled.clear()
-
-    def end(self, sample: int, note: _Sounding) -> None:
-        """A note is over, and rings out."""
-        note.off = sample
-        self.ringing.append(note)
-
-    def audible(self, sample: int, release: int) -> list[_Sounding]:
-        """Every note that a bend at this sample is heard on."""
-        self.ringing = [note for note in self.ringing if note.off is not None and sample < note.off + release]
-        held = [note for notes in self.held.values() for note in notes]
-        pedalled = [note for notes in self.pedalled.values() for note in notes]
-        return held + pedalled + self.ringing
-
-
 class _Transcript:
     """Follows the messages of a file and writes down its notes."""
 
-    def __init__(self, model: ModelConfig, limits: ScoreLimits) -> None:
+    def __init__(self, model: Playable, limits: ScoreLimits) -> None:
         self._limits = limits
         self._release = release_samples(model)
         self._instruments = {program: i for i, entry in enumerate(model.instruments) for program in entry.programs}
         self._default = model.instruments[0].name
-        self._channels = [_Channel() for _ in range(16)]
-        self._written: list[_Sounding] = []
+        self._channels = [Channel() for _ in range(16)]
+        self._written: list[Sounding] = []
         self._bends = 0
         self._hanging = 0
         self._substituted: Counter[int] = Counter()  # notes, by program
@@ -217,7 +151,7 @@ class _Transcript:
         else:
             self._take_on(self._channels[message.channel], sample, message)
 
-    def _take_on(self, channel: _Channel, sample: int, message: Message) -> None:
+    def _take_on(self, channel: Channel, sample: int, message: Message) -> None:
         match message.type:
             case "note_on" if message.velocity:
                 self._begin(channel, sample, message.note, message.velocity)
@@ -234,7 +168,7 @@ class _Transcript:
             case other:
                 self._unplayed[other] += 1
 
-    def _begin(self, channel: _Channel, sample: int, key: int, velocity: int) -> None:
+    def _begin(self, channel: Channel, sample: int, key: int, velocity: int) -> None:
         if len(self._written) == self._limits.notes:
             raise ScoreError("notes", f"more than {self._limits.notes}, the most that a score may have")
         for note in channel.pedalled.pop(key, ()):  # as on a piano, a key struck again stops its own string
@@ -242,11 +176,11 @@ class _Transcript:
         if channel.program is not None and channel.program not in self._instruments:
             self._substituted[channel.program] += 1
         instrument = self._instruments.get(channel.program or 0, 0)
-        note = _Sounding(key, velocity, instrument, sample, bends=[(sample, channel.bend)])
+        note = Sounding(key, velocity, instrument, sample, bends=[(sample, channel.bend)])
         channel.held.setdefault(key, deque()).append(note)
         self._written.append(note)
 
-    def _bend(self, channel: _Channel, sample: int) -> None:
+    def _bend(self, channel: Channel, sample: int) -> None:
         heard_on = channel.audible(sample, self._release)
         self._bends += len(heard_on)
         if self._bends > self._limits.events:
@@ -256,7 +190,7 @@ class _Transcript:
         for note in heard_on:
             note.bends.append((sample, channel.bend))
 
-    def _control(self, channel: _Channel, sample: int, control: int, value: int) -> None:
+    def _control(self, channel: Channel, sample: int, control: int, value: int) -> None:
         match control:
             case Controller.SUSTAIN:
                 channel.press(sample, down=value >= PEDAL_DOWN)

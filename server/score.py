@@ -10,9 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from ostinato.models.config import ModelConfig
+from ostinato.models.config import Instrument
 from ostinato.models.controls import next_hop
 from ostinato.server.protocol import ControlUpdate, Event, NoteOff, NoteOn
 
@@ -25,6 +25,44 @@ class ScoreError(ValueError):
     def __init__(self, param: str, message: str) -> None:
         super().__init__(f"{param}: {message}")
         self.param = param
+
+
+class Clocked(Protocol):
+    """What a score must know of a network."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        ...
+
+    @property
+    def hop(self) -> int:
+        """Samples; events land on its multiples."""
+        ...
+
+
+class Playable(Protocol):
+    """What a score must know of a model. A ModelConfig is one; a client makes one of what a server tells."""
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+        ...
+
+    @property
+    def release_s(self) -> float:
+        """How long a voice sounds after its note.off, seconds."""
+        ...
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """At least one."""
+        ...
+
+    @property
+    def network(self) -> Clocked:
+        """Its rate and hop."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +114,12 @@ class Score:
     warnings: tuple[str, ...] = ()
 
 
-def release_samples(model: ModelConfig) -> int:
+def release_samples(model: Playable) -> int:
     """How long a voice sounds after its note.off: a whole number of hops."""
     return next_hop(math.ceil(model.release_s * model.network.sample_rate), model.network.hop)
 
 
-def from_notes(notes: Iterable[TimedNote], model: ModelConfig, limits: ScoreLimits = DEFAULT_LIMITS) -> Score:
+def from_notes(notes: Iterable[TimedNote], model: Playable, limits: ScoreLimits = DEFAULT_LIMITS) -> Score:
     """A score of notes in any order; those that start together are voiced in the order given.
 
     Raises:
@@ -112,7 +150,7 @@ def _check_note(note: TimedNote, path: str, limits: ScoreLimits) -> None:
         raise ScoreError(f"{path}.duration_s", "0 is no duration")
 
 
-def _instrument_index(instrument: str | int | None, model: ModelConfig, param: str) -> int:
+def _instrument_index(instrument: str | int | None, model: Playable, param: str) -> int:
     names = [entry.name for entry in model.instruments]
     if instrument is None:
         return 0
@@ -125,7 +163,7 @@ def _instrument_index(instrument: str | int | None, model: ModelConfig, param: s
 
 def compose(
     notes: Sequence[PlacedNote],
-    model: ModelConfig,
+    model: Playable,
     limits: ScoreLimits = DEFAULT_LIMITS,
     warnings: Iterable[str] = (),
 ) -> Score:
@@ -154,7 +192,7 @@ def compose(
     )
 
 
-def _events(spans: Sequence[tuple[int, int, PlacedNote]], model: ModelConfig, limits: ScoreLimits) -> tuple[Event, ...]:
+def _events(spans: Sequence[tuple[int, int, PlacedNote]], model: Playable, limits: ScoreLimits) -> tuple[Event, ...]:
     """At one sample: note.offs and bends of what sounds already, then note.ons, each with what it starts with."""
     timed: list[tuple[int, bool, Event]] = []  # (sample, whether it belongs to a beginning, event)
     instrument = 0
@@ -173,7 +211,7 @@ def _events(spans: Sequence[tuple[int, int, PlacedNote]], model: ModelConfig, li
     return tuple(event for _, _, event in timed)
 
 
-def _voice_events(voice: str, on: int, off: int, note: PlacedNote, model: ModelConfig) -> Iterator[tuple[int, Event]]:
+def _voice_events(voice: str, on: int, off: int, note: PlacedNote, model: Playable) -> Iterator[tuple[int, Event]]:
     """Everything one note is told, each with its sample."""
     pitch, velocity = note.note, note.velocity
     yield on, NoteOn(event_id=f"{voice}.on", note=pitch, velocity=velocity, voice_id=voice, at_sample=on)
@@ -205,7 +243,7 @@ def _most_at_once(spans: Iterable[tuple[int, int]]) -> int:
     return most
 
 
-def _range_warnings(notes: Sequence[PlacedNote], model: ModelConfig) -> list[str]:
+def _range_warnings(notes: Sequence[PlacedNote], model: Playable) -> list[str]:
     warnings = []
     for i, instrument in enumerate(model.instruments):
         outside = sum(n.instrument == i and not instrument.low <= n.note <= instrument.high for n in notes)
