@@ -104,9 +104,9 @@ class Performance:
         return not self._voices and not self._pending
 
     @property
-    def pending(self) -> int:
-        """Events that wait for their time."""
-        return len(self._pending)
+    def due(self) -> bool:
+        """Whether an event is to be applied at the clock."""
+        return bool(self._pending) and self._pending[0][0] <= self.clock
 
     def submit(self, event: Event) -> Warned | None:
         """Take an event, to be applied at the next hop boundary at or after its time. Late ones apply at once.

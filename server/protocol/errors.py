@@ -66,6 +66,14 @@ class ProtocolError(Exception):
         self.close = close
         self.retry_after_s = retry_after_s
 
+    @classmethod
+    def of(cls, message: Error) -> ProtocolError:
+        """The error that a message tells of."""
+        d = message.error
+        return cls(
+            d.code, d.message, param=d.param, event_id=d.event_id, kind=d.type, retry_after_s=message.retry_after_s
+        )
+
     def as_message(self) -> Error:
         """The message that tells the other side."""
         return Error(error=self.detail, fatal=self.close is not None, retry_after_s=self.retry_after_s)

@@ -10,6 +10,8 @@ from ostinato.server.protocol.client import AudioFormat
 from ostinato.server.protocol.errors import Error
 from ostinato.server.protocol.message import AHEAD_S, MESSAGE_BYTES, EventId, Message, Sample
 
+DoneReason: TypeAlias = Literal["ended", "duration", "limit", "drained"]
+
 
 class StreamFormat(AudioFormat):
     """The format of a stream, with what the model decides of it."""
@@ -101,7 +103,7 @@ class AudioDone(Message):
     type: Literal["audio.done"] = "audio.done"
     samples: int
     sha256: str
-    reason: Literal["ended", "duration", "limit", "drained"]
+    reason: DoneReason
 
 
 class Pong(Message):

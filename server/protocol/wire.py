@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ostinato.server.protocol.client import RESERVED, ClientMessage
 from ostinato.server.protocol.errors import ProtocolError
+from ostinato.server.protocol.faults import code_of, explain, shown
 from ostinato.server.protocol.message import MESSAGE_BYTES
 from ostinato.server.protocol.server import ServerMessage
 
@@ -18,15 +19,6 @@ VERSION: Final = 1
 DISCONTINUITY: Final = 1  # flag: the listener missed what lay between
 LAST: Final = 2  # flag: no audio follows
 LAYOUT: Final = struct.Struct("<BBHIQ")
-
-CODES: Final = {
-    "json_invalid": "malformed_json",
-    "union_tag_invalid": "unknown_type",
-    "union_tag_not_found": "unknown_type",
-    "missing": "missing_field",
-    "extra_forbidden": "unknown_field",
-}
-UNION_MEMBERS: Final = frozenset({"float", "str", "constrained-str"})  # pydantic names these in a location
 
 _CLIENT: Final[TypeAdapter[ClientMessage]] = TypeAdapter(ClientMessage)
 _SERVER: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)
@@ -54,26 +46,21 @@ def _parse(adapter: TypeAdapter[_Parsed], text: str) -> _Parsed:
 
 
 def _explain(error: ValidationError, text: str) -> ProtocolError:
-    """The first fault of a message as one sentence: what field, what value, what was expected."""
+    """The first fault of a message, with the event that it was part of."""
     fault = error.errors(include_url=False)[0]
-    code = CODES.get(fault["type"], "invalid_value")
-    if code == "malformed_json":
-        return ProtocolError(code, f"not JSON: {fault['msg'].removeprefix('Invalid JSON: ')}")
+    if code_of(fault) == "malformed_json":
+        return explain(fault, (), "message")
     said = _reread(text)
     if not isinstance(said, dict):
-        return ProtocolError("invalid_value", f"a message is a JSON object, not {_shown(said)}")
+        return ProtocolError("invalid_value", f"a message is a JSON object, not {shown(said)}")
     event_id = said.get("event_id")
     event_id = event_id[:64] if isinstance(event_id, str) else None
-    if code == "unknown_type":
-        if said.get("type") in RESERVED:
-            return ProtocolError("not_supported", f"type: {said['type']} is reserved", param="type", event_id=event_id)
-        given = _shown(said["type"]) if "type" in said else "missing"
-        return ProtocolError(code, f"type: {given} is not a message type", param="type", event_id=event_id)
-    path = [str(part) for part in fault["loc"][1:] if part not in UNION_MEMBERS]  # after the message's own tag
-    param = ".".join(path) or None
-    value = "" if code == "missing_field" or not param else f" (value: {_shown(fault['input'])})"
-    fault_text = fault["msg"].removeprefix("Value error, ")
-    return ProtocolError(code, f"{param or said['type']}: {fault_text}{value}", param=param, event_id=event_id)
+    if code_of(fault) != "unknown_type":
+        return explain(fault, fault["loc"][1:], str(said["type"]), event_id)  # after the message's own tag
+    if said.get("type") in RESERVED:
+        return ProtocolError("not_supported", f"type: {said['type']} is reserved", param="type", event_id=event_id)
+    given = shown(said["type"]) if "type" in said else "missing"
+    return ProtocolError("unknown_type", f"type: {given} is not a message type", param="type", event_id=event_id)
 
 
 def _reread(text: str) -> Any:  # noqa: ANN401
@@ -82,12 +69,6 @@ def _reread(text: str) -> Any:  # noqa: ANN401
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _shown(value: object) -> str:
-    """A value as a message quotes it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 @dataclass(frozen=True, slots=True)

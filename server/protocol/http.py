@@ -1,0 +1,77 @@
+"""The bodies of HTTP requests and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from pydantic import Field, ValidationError
+
+from ostinato.server.protocol.errors import ErrorDetail
+from ostinato.server.protocol.faults import explain
+from ostinato.server.protocol.message import DURATION_S, Message, Note, Params
+
+SoundFormat: TypeAlias = Literal["wav", "flac", "ogg", "pcm"]
+
+
+class SynthesizeNote(Message):
+    """A note of a list, in seconds."""
+
+    note: Note
+    duration_s: float = Field(gt=0.0, le=DURATION_S)
+    start_s: float = Field(0.0, ge=0.0, le=DURATION_S)
+    velocity: float = Field(0.8, ge=0.0, le=1.0)
+    instrument: str | int | None = None  # by name or index; None: the model's first
+
+
+class SynthesizeOptions(Message):
+    """How a sound is made; the query of a request whose body is a MIDI file."""
+
+    model: str | None = Field(None, max_length=64)  # None: the server's first
+    seed: int | None = Field(None, ge=0, lt=2**64)  # None: the server draws one and tells it
+    format: SoundFormat = "wav"
+    controls: Params = Field(default_factory=dict)
+
+
+class SynthesizeRequest(SynthesizeOptions):
+    """`POST /v1/audio/synthesize` with a list of notes."""
+
+    notes: tuple[SynthesizeNote, ...] = Field(min_length=1, max_length=20_000)
+
+
+class HttpError(Message):
+    """The body of every error."""
+
+    error: ErrorDetail
+
+
+def parse_body(body: bytes) -> SynthesizeRequest:
+    """A JSON body. Raises ProtocolError naming the field and its value."""
+    try:
+        return SynthesizeRequest.model_validate_json(body)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise explain(fault, fault["loc"], "body") from None
+
+
+def parse_query(query: Mapping[str, str]) -> SynthesizeOptions:
+    """The options in a query, every name that is none of them being a control. Raises ProtocolError as above."""
+    options: dict[str, object] = {name: query[name] for name in ("model", "format") if name in query}
+    if "seed" in query:
+        options["seed"] = _number(query["seed"])
+    options["controls"] = {name: _number(text) for name, text in query.items() if name not in options}
+    try:
+        return SynthesizeOptions.model_validate(options)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise explain(fault, fault["loc"], "query") from None
+
+
+def _number(text: str) -> int | float | str:
+    """A number where the text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
