@@ -1,0 +1,115 @@
+"""What passes between a listener's connection and the engine: plain messages and bytes, in bounded queues.
+
+The connection lives on the event loop, the engine on its own thread. Each appends to one queue and takes from the
+other, so neither waits for the other; who finds a queue full stops feeding it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ostinato.server.protocol import ClientMessage, CloseCode, Event, ProtocolError, ServerMessage, SessionStart
+
+INBOX: Final = 1024  # messages that wait for the engine before reading stops
+OUTBOX: Final = 512  # items that wait for the socket before reading stops
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A block as it is sent."""
+
+    payload: bytes
+    samples: int
+    ready_at: float  # when the engine was done with it
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing follows."""
+
+    code: CloseCode
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A block was handed to the socket."""
+
+    samples: int
+    ready_at: float
+    taken_at: float  # when the connection began to send it
+    sent_at: float
+
+
+Outgoing: TypeAlias = ServerMessage | Audio | Close
+Incoming: TypeAlias = ClientMessage | Delivered
+
+
+class Mailbox:
+    """The two queues of one connection. Made on the event loop that `receive` is awaited on."""
+
+    def __init__(self, wake_engine: Callable[[], None]) -> None:
+        self.hung_up = False  # nobody listens any more
+        self._inbox: deque[tuple[float, Incoming]] = deque()  # with the time of receipt
+        self._outbox: deque[Outgoing] = deque()
+        self._wake_engine = wake_engine
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+
+    # On the event loop
+
+    @property
+    def full(self) -> bool:
+        """Whether the connection should read no more for now."""
+        return len(self._inbox) >= INBOX or len(self._outbox) >= OUTBOX
+
+    def say(self, message: Incoming, now: float) -> None:
+        """Pass a message to the engine."""
+        self._inbox.append((now, message))
+        self._wake_engine()
+
+    def hang_up(self) -> None:
+        """Tell the engine that nobody listens."""
+        self.hung_up = True
+        self._wake_engine()
+
+    async def receive(self) -> Outgoing:
+        """The next item for the listener."""
+        while not self._outbox:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._outbox.popleft()
+
+    # On the engine's thread, or for what the connection itself has to tell, on the event loop
+
+    def put(self, *items: Outgoing) -> None:
+        """Pass items on to the listener."""
+        self._outbox.extend(items)
+        if not self._arrived.is_set() and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def refuse(self, error: ProtocolError) -> None:
+        """Tell the listener of an error, and that nothing follows where it is fatal."""
+        self.put(error.as_message())
+        if error.close is not None:
+            self.put(Close(error.close, error.detail.code))
+
+    def take(self) -> list[tuple[float, Incoming]]:
+        """What the listener said since the last call."""
+        return [self._inbox.popleft() for _ in range(len(self._inbox))]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A listener asks for a session."""
+
+    session_id: str
+    start: SessionStart
+    mailbox: Mailbox
+    received_at: float
+    score: tuple[Event, ...] = ()  # events known from the beginning, in order, each with its sample
+    samples: int | None = None  # the exact length, where it is known from the beginning

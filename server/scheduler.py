@@ -1,0 +1,92 @@
+"""Which sessions to advance next, and by how many hops. Pure: the caller brings the time and measures the cost.
+
+Earliest deadline first, a deadline being the moment at which a listener runs dry; live before fast. Fast sessions
+take what live ones leave, and are owed a twentieth of the engine's time where those leave nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+FAST_SHARE: Final = 0.05  # of the engine's time, kept for fast sessions
+FAST_BLOCK_S: Final = 0.005  # what a fast block may cost while a live session is open: a quarter of the least lead
+SMOOTHING: Final = 0.2  # of a new measurement in the running cost
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A session that could be advanced."""
+
+    session: str
+    model: str
+    live: bool
+    deadline: float  # live: when its listener runs dry; fast: when it was last served (s)
+    room: int  # hops it may be advanced by at most
+    block: int  # hops that make a good block; a live session with less room than this can wait
+    voices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Advance these sessions, of one model, together."""
+
+    model: str
+    sessions: tuple[str, ...]
+    hops: int
+    live: bool
+    voices: int
+
+
+class Scheduler:
+    """Chooses among demands; told afterwards what the choice cost."""
+
+    def __init__(self) -> None:
+        self._owed = 0.0  # seconds of the engine that fast sessions are due
+        self._hop_cost: dict[str, float] = {}  # seconds for one hop of one voice, by model
+
+    def choose(self, demands: Sequence[Demand], *, live_open: bool) -> Plan | None:
+        """The next block, or None where nobody needs one. `live_open`: a live session may want its turn soon."""
+        ripe = [d for d in demands if d.live and d.room >= d.block]
+        fast = [d for d in demands if not d.live and d.room > 0]
+        if not fast:
+            self._owed = 0.0
+        if fast and (not ripe or self._owed >= FAST_BLOCK_S):
+            return self._plan_fast(sorted(fast, key=lambda d: d.deadline), live_open)
+        return _plan_live(demands, min(ripe, key=lambda d: d.deadline)) if ripe else None
+
+    def charge(self, plan: Plan, seconds: float) -> None:
+        """What a plan cost."""
+        if plan.live:
+            self._owed += seconds * FAST_SHARE
+        else:
+            self._owed = max(0.0, self._owed - seconds)
+        cost = seconds / (max(1, plan.voices) * plan.hops)
+        known = self._hop_cost.get(plan.model, cost)
+        self._hop_cost[plan.model] = known + SMOOTHING * (cost - known)
+
+    def _plan_fast(self, fast: Sequence[Demand], live_open: bool) -> Plan:
+        """The longest-waiting session and others of its model, together within the budget of a background block."""
+        first = fast[0]
+        peers = [d for d in fast if d.model == first.model]
+        if not live_open:
+            return _together(peers, min(min(d.room, d.block) for d in peers))
+        affordable = FAST_BLOCK_S / max(self._hop_cost.get(first.model, FAST_BLOCK_S), 1e-9)  # hops of one voice
+        chosen, voices = [first], max(1, first.voices)
+        for demand in peers[1:]:
+            if voices + demand.voices <= affordable:
+                chosen.append(demand)
+                voices += demand.voices
+        return _together(chosen, max(1, min(int(affordable / voices), *(min(d.room, d.block) for d in chosen))))
+
+
+def _plan_live(demands: Iterable[Demand], first: Demand) -> Plan:
+    """A block for the most urgent session, and for every live one of its model that can take as much."""
+    riders = [d for d in demands if d.live and d.model == first.model and d.room >= first.block]
+    return _together(riders, first.block)
+
+
+def _together(demands: Sequence[Demand], hops: int) -> Plan:
+    sessions = tuple(d.session for d in demands)
+    return Plan(demands[0].model, sessions, hops, demands[0].live, sum(d.voices for d in demands))
