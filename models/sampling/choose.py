@@ -1,0 +1,73 @@
+"""Opening the fastest sampler that there is, or the one asked for."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.sampling.contract import Sampler, SamplerError
+
+EngineName: TypeAlias = Literal["auto", "native", "torch", "naive"]
+DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
+
+
+def open_sampler(
+    checkpoint: Checkpoint, engine: EngineName = "auto", device: DeviceName = "auto", slots: int = 32
+) -> tuple[Sampler, str]:
+    """A sampler with so many slots, and why it was taken. torch is imported only where its sampler is.
+
+    `auto` takes the native kernel on the CPU, and torch for CUDA or where the kernel was not built.
+
+    Raises:
+        SamplerError: where what was asked for can't be had; the message names it.
+    """
+    if engine == "auto":
+        engine, why = _fastest(device)
+    else:
+        why = "asked for"
+    if device == "cuda" and engine != "torch":
+        raise SamplerError(f"device: 'cuda' is for the torch engine, not {engine!r}")
+    if engine == "native":
+        return _open_native(checkpoint, slots), why
+    if engine == "naive":
+        from ostinato.models.sampling.naive import NaiveSampler
+
+        return NaiveSampler(checkpoint, slots), why
+    from ostinato.models.sampling.torch_sampler import TorchSampler
+
+    return TorchSampler(checkpoint, slots, device=_torch_device(device)), why
+
+
+def _fastest(device: DeviceName) -> tuple[EngineName, str]:
+    if device == "cuda":
+        return "torch", "the one that runs on cuda"
+    fault = _native_fault()
+    return ("native", "the fastest on a CPU") if fault is None else ("torch", f"the native kernel is not here: {fault}")
+
+
+def _native_fault() -> str | None:
+    """Why the kernel can't be had; None where it can."""
+    try:
+        import ostinato.models.sampling.native  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return None
+
+
+def _open_native(checkpoint: Checkpoint, slots: int) -> Sampler:
+    fault = _native_fault()
+    if fault is not None:
+        raise SamplerError(f"engine: 'native' was not built: {fault}")
+    from ostinato.models.sampling.native import NativeSampler
+
+    return NativeSampler(checkpoint, slots)
+
+
+def _torch_device(device: DeviceName) -> str:
+    if device != "cuda":
+        return "cpu"
+    import torch
+
+    if not torch.cuda.is_available():
+        raise SamplerError("device: 'cuda' is not available here")
+    return "cuda"
