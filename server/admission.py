@@ -1,0 +1,78 @@
+"""Whether a session can be had, and making it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from ostinato.server.mailbox import Opening
+from ostinato.server.performance import Performance
+from ostinato.server.pool import Pool
+from ostinato.server.protocol import (
+    DURATION_S,
+    CloseCode,
+    Limits,
+    ProtocolError,
+    SessionCreated,
+    SessionStart,
+    StreamFormat,
+)
+from ostinato.server.session import Session
+
+RETRY_AFTER_S: Final = 5.0
+
+
+def full(message: str) -> ProtocolError:
+    """A refusal for want of room."""
+    return ProtocolError("full", message, kind="capacity", close=CloseCode.FULL, retry_after_s=RETRY_AFTER_S)
+
+
+def admit(opening: Opening, pool: Pool, default_lead_ms: float) -> Session:
+    """Reserve the slots that an opening asks for, make its session, and tell the listener.
+
+    Raises:
+        ProtocolError: fatal, with nothing reserved.
+    """
+    start = opening.start
+    slots = _reserve(pool, start)
+    seed = secrets.randbits(53) if start.seed is None else start.seed
+    try:
+        performance = Performance(pool.card.config, pool.card.controls, slots, seed, start.controls)
+    except ProtocolError as error:
+        pool.release(slots)
+        error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
+        raise
+    lead_ms = start.lead_ms or default_lead_ms
+    opening.mailbox.put(_created(opening, performance, len(slots), seed, lead_ms))
+    return Session(opening, start.model, performance, slots, lead_ms)
+
+
+def _reserve(pool: Pool, start: SessionStart) -> tuple[int, ...]:
+    if start.resume is not None:
+        message = "resume: this server keeps no dropped sessions"
+        raise ProtocolError("resume_refused", message, param="resume", close=CloseCode.RESUME_REFUSED)
+    there = pool.sampler.slots
+    if start.voices > there:
+        message = f"voices: {start.voices} are more than the {there} there are"
+        raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
+    slots = pool.reserve(start.voices)
+    if slots is None:
+        raise full(f"{start.voices} voices are asked for, {pool.free} of {there} are free")
+    return slots
+
+
+def _created(opening: Opening, performance: Performance, voices: int, seed: int, lead_ms: float) -> SessionCreated:
+    start = opening.start
+    return SessionCreated(
+        session_id=opening.session_id,
+        model=start.model,
+        format=StreamFormat(
+            encoding=start.format.encoding,
+            frame_ms=start.format.frame_ms,
+            sample_rate=performance.sample_rate,
+            hop=performance.hop,
+        ),
+        seed=seed,
+        lead_ms=lead_ms,
+        limits=Limits(voices=voices, duration_s=start.duration_s or DURATION_S),
+    )

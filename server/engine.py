@@ -1,0 +1,290 @@
+"""The one thread that owns the samplers: schedule, advance, deliver.
+
+It never waits for a socket. The event loop hands it openings through a bounded queue and messages through each
+session's mailbox, and wakes it; it answers through the same mailboxes.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.sampling.choose import DeviceName, EngineName
+from ostinato.models.sampling.contract import Build, Sampler
+from ostinato.server.admission import admit, full
+from ostinato.server.latency import LatencyReport, Monitor, budget_us
+from ostinato.server.mailbox import Delivered, Opening
+from ostinato.server.pool import Card, Pool
+from ostinato.server.protocol import (
+    CloseCode,
+    ProtocolError,
+)
+from ostinato.server.scheduler import Plan, Scheduler
+from ostinato.server.session import Session
+
+log = logging.getLogger(__name__)
+
+OPENINGS: Final = 256  # that may wait for the engine
+STATS_S: Final = 1.0
+SHORTEST_WAIT_S: Final = 0.0005
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How samplers are opened, and what sessions get by default."""
+
+    engine: EngineName = "auto"
+    device: DeviceName = "auto"
+    slots: int = 32  # of each model
+    lead_ms: float = 200.0
+    idle_s: float = 600.0  # without a word and without a sound
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What a model showed when it was loaded."""
+
+    model: str
+    build: Build
+    why: str  # this sampler
+    rtf: float  # of one stream
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was drawn for the sessions of a plan."""
+
+    began: float
+    hops: int
+    drawn: NDArray[np.float32]  # [voices of all, hops * hop]
+    voices: dict[str, int]  # rows of each session, in order
+
+
+class Engine:
+    """Sessions over samplers. `start` it, `open` sessions, `stop` it; all else goes through mailboxes."""
+
+    def __init__(self, checkpoints: Mapping[str, Checkpoint], config: EngineConfig) -> None:
+        self.cards: Final = {name: Card.of(checkpoint) for name, checkpoint in checkpoints.items()}
+        self.warm_ups: tuple[WarmUp, ...] = ()  # filled when `ready` is set
+        self.ready = threading.Event()
+        self.fault: Exception | None = None  # why the thread ended before it was stopped
+        self.latency: LatencyReport  # replaced once a second
+        self._checkpoints = dict(checkpoints)
+        self._config = config
+        self._openings: queue.Queue[Opening] = queue.Queue(OPENINGS)
+        self._woken = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ostinato-engine", daemon=True)
+        self._pools: dict[str, Pool] = {}
+        self._sessions: dict[str, Session] = {}
+        self._scheduler = Scheduler()
+        self._monitor = Monitor(time.monotonic())
+        self._report(time.monotonic())
+
+    # For the event loop
+
+    def start(self) -> None:
+        """Load the models and serve; `ready` tells when."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what still plays is cut off."""
+        self._stopping = True
+        self.wake()
+        self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def wake(self) -> None:
+        """There is something to be read."""
+        self._woken.set()
+
+    def open(self, opening: Opening) -> None:
+        """Ask for a session; `session.created` or an error comes by the mailbox. Raises ProtocolError."""
+        if opening.start.model not in self.cards:
+            known = ", ".join(self.cards)
+            message = f"model: {opening.start.model!r} is not served; there are {known}"
+            raise ProtocolError("unknown_model", message, param="model", close=CloseCode.BAD_MESSAGE)
+        if self.fault is not None:
+            raise ProtocolError("internal", "the engine has stopped", kind="internal", close=CloseCode.INTERNAL)
+        try:
+            self._openings.put_nowait(opening)
+        except queue.Full:
+            raise full("too many sessions are being opened") from None
+        self.wake()
+
+    # On the engine's thread
+
+    def _run(self) -> None:
+        try:
+            self._load()
+            while not self._stopping:
+                self._listen()
+                plan = self._schedule()
+                if plan is None:
+                    self._rest()
+                else:
+                    self._deliver(plan, self._advance(plan))
+        except Exception as error:
+            self.fault = error
+            log.exception("the engine stopped")
+        finally:
+            self._shut()
+
+    def _load(self) -> None:
+        config, warm_ups = self._config, []
+        for name, checkpoint in self._checkpoints.items():
+            pool = self._pools[name] = Pool(checkpoint, config.engine, config.device, config.slots)
+            warm_ups.append(WarmUp(name, pool.build, pool.why, pool.warm_up()))
+        self._checkpoints.clear()
+        self.warm_ups = tuple(warm_ups)
+        self.ready.set()
+
+    def _listen(self) -> None:
+        """Take what listeners said, and let go of those that are gone."""
+        self._woken.clear()
+        while not self._openings.empty():
+            self._admit(self._openings.get_nowait())
+        now = time.monotonic()
+        for session in list(self._sessions.values()):
+            for at, message in session.mailbox.take():
+                with _guarded(session):
+                    if isinstance(message, Delivered):
+                        self._monitor.delivered(message, session.delivered(message))
+                    else:
+                        session.hear(message, at)
+            if now - session.last_heard > self._config.idle_s and not session.performance.sounding:
+                session.fail(ProtocolError("idle", "nothing was said or played for too long", close=CloseCode.IDLE))
+            if session.over or session.mailbox.hung_up:
+                self._close(session)
+        if now - self._reported_at >= STATS_S:
+            self._report(now)
+
+    def _schedule(self) -> Plan | None:
+        now = time.monotonic()
+        demands = [d for d in (s.demand(now) for s in self._sessions.values()) if d is not None]
+        live_open = any(s.live and s.running for s in self._sessions.values())
+        return self._scheduler.choose(demands, live_open=live_open)
+
+    def _advance(self, plan: Plan) -> Block:
+        """Draw the next hops of every voice of the plan's sessions, all together."""
+        began, sampler = time.perf_counter(), self._pools[plan.model].sampler
+        sessions = [self._sessions[i] for i in plan.sessions]
+        for session in sessions:
+            with _guarded(session):
+                for slot, key in session.begin_block().resets:
+                    sampler.reset(slot, key)
+        sessions = [s for s in sessions if not s.over]
+        hops = min((s.performance.frames_until_change(plan.hops) for s in sessions), default=0)
+        voices = {s.id: s.performance.controls(hops) for s in sessions}
+        frames = [(slot, controls) for own in voices.values() for slot, controls in own]
+        drawn = np.zeros((0, hops * sampler.config.network.hop), dtype=np.float32)
+        if frames:
+            drawn = self._step(plan, sampler, [slot for slot, _ in frames], np.stack([c for _, c in frames]))
+        return Block(began, hops, drawn, {i: len(own) for i, own in voices.items()})
+
+    def _step(
+        self, plan: Plan, sampler: Sampler, slots: list[int], controls: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """One call of the sampler, timed. Where it fails, the sessions that it was for end."""
+        began = time.perf_counter()
+        try:
+            drawn = sampler.advance(slots, controls)
+        except Exception as error:
+            for session in (self._sessions[i] for i in plan.sessions):
+                with _guarded(session):
+                    raise error
+            return np.zeros((len(slots), controls.shape[1] * sampler.config.network.hop), dtype=np.float32)
+        rate = sampler.config.network.sample_rate
+        self._monitor.stepped(time.perf_counter() - began, drawn.shape[1], len(slots), rate)
+        return drawn
+
+    def _deliver(self, plan: Plan, block: Block) -> None:
+        """Mix each session's voices and hand the audio to its connection."""
+        row, now = 0, time.monotonic()
+        for session_id, voices in block.voices.items():
+            session = self._sessions[session_id]
+            if not session.over:
+                with _guarded(session):
+                    session.deliver(session.performance.mix(block.drawn[row : row + voices], block.hops), now)
+            row += voices
+        seconds = time.perf_counter() - block.began
+        self._monitor.block(seconds)
+        if block.hops:
+            self._scheduler.charge(replace(plan, hops=block.hops), seconds)
+
+    def _rest(self) -> None:
+        """Sleep until a listener wants more, somebody says something, or statistics are due."""
+        if not self._sessions:
+            self._woken.wait()
+            return
+        now = time.monotonic()
+        times = [at for at in (s.wakes_at(now) for s in self._sessions.values()) if at is not None]
+        until = min([*times, self._reported_at + STATS_S])
+        self._woken.wait(max(SHORTEST_WAIT_S, until - now))
+
+    def _admit(self, opening: Opening) -> None:
+        """Make a session of an opening, or refuse it."""
+        if opening.mailbox.hung_up:
+            return
+        try:
+            session = admit(opening, self._pools[opening.start.model], self._config.lead_ms)
+        except ProtocolError as error:
+            opening.mailbox.refuse(error)
+        else:
+            self._sessions[session.id] = session
+
+    def _close(self, session: Session) -> None:
+        del self._sessions[session.id]
+        self._pools[session.model].release(session.slots)
+        if not self._sessions:
+            self._report(time.monotonic())
+
+    def _report(self, now: float) -> None:
+        """Once a second: what was measured, for whoever asks and for each listener."""
+        self._reported_at = now
+        engine = self._monitor.report(now)
+        self.latency = LatencyReport(
+            budget_us={name: budget_us(card.config.network.sample_rate) for name, card in self.cards.items()},
+            engine=engine,
+            sessions=tuple(s.report(now, engine.rtf.p50) for s in self._sessions.values()),
+        )
+        for session in self._sessions.values():
+            if session.sounded:
+                session.mailbox.put(session.stats(now, engine))
+
+    def _shut(self) -> None:
+        """Tell whoever is left."""
+        code = CloseCode.GOING_AWAY if self.fault is None else CloseCode.INTERNAL
+        leaving = ProtocolError("going_away", "the server stops", kind="internal", close=code)
+        for session in list(self._sessions.values()):
+            session.fail(leaving)
+            self._close(session)
+        while not self._openings.empty():
+            self._openings.get_nowait().mailbox.refuse(leaving)
+
+
+@contextmanager
+def _guarded(session: Session) -> Iterator[None]:
+    """Whatever goes wrong inside is this session's affair alone."""
+    try:
+        yield
+    except ProtocolError as error:
+        session.fail(error)
+    except Exception:
+        log.exception("session %s failed", session.id)
+        message = "something went wrong in the server; the session is lost"
+        session.fail(ProtocolError("internal", message, kind="internal", close=CloseCode.INTERNAL))
