@@ -1,0 +1,115 @@
+"""Running a server: `serve` loads the models, listens, and tells what it serves once it can."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.registry import load_name_or_folder
+from ostinato.server.app import create_app
+from ostinato.server.engine import Engine
+from ostinato.server.protocol import MESSAGE_BYTES
+from ostinato.server.settings import Settings
+from ostinato.server.websocket import StreamProtocol
+
+SEND_BUFFER_BYTES: Final = 128 * 1024  # of each socket: what waits is to wait where it is counted
+LONGEST_FRAME_BYTES: Final = (
+    4 * MESSAGE_BYTES
+)  # above it the socket is closed unread; below, with an error that says why
+LOOK_AGAIN_S: Final = 0.05
+
+LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
+    "loggers": {
+        "ostinato": {"handlers": ["stderr"], "propagate": False},
+        "uvicorn": {"handlers": ["stderr"], "propagate": False},
+    },
+}
+
+
+def serve(settings: Settings) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        UnknownModelError, ConfigError, CheckpointError: a model that can't be loaded.
+        OSError: an address that can't be bound.
+        SamplerError: an engine or a device that can't be had.
+    """
+    app = create_app(settings, load_models(settings.models))
+    with bind(settings.host, settings.port) as listener:
+        server = make_server(app, settings)
+        engine: Engine = app.state.service.engine
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_run(server, listener, engine))
+    if engine.fault is not None:
+        raise engine.fault
+
+
+def load_models(models: Sequence[str]) -> dict[str, Checkpoint]:
+    """Checkpoints by the name they are served under: a folder's is that of its config."""
+    checkpoints = (load_name_or_folder(model) for model in models)
+    return {checkpoint.config.name: checkpoint for checkpoint in checkpoints}
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections keep little in the kernel."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Uvicorn around an application."""
+    levels = {name: {**logger, "level": settings.log_level.upper()} for name, logger in LOGGING["loggers"].items()}
+    config = uvicorn.Config(
+        app,
+        ws=StreamProtocol,
+        ws_per_message_deflate=False,
+        ws_max_size=LONGEST_FRAME_BYTES,
+        log_config={**LOGGING, "loggers": levels},
+        log_level=settings.log_level,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+async def _run(server: uvicorn.Server, listener: socket.socket, engine: Engine) -> None:
+    announcing = asyncio.create_task(_announce(server, listener, engine))
+    try:
+        await server.serve([listener])
+    finally:
+        announcing.cancel()
+
+
+async def _announce(server: uvicorn.Server, listener: socket.socket, engine: Engine) -> None:
+    """Print a line for each model once it is warmed up; stop the server where that fails."""
+    while not engine.ready.is_set():
+        if engine.fault is not None:
+            server.should_exit = True
+            return
+        await asyncio.sleep(LOOK_AGAIN_S)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    for w in engine.warm_ups:
+        sampler = f"{w.build.engine}/{w.build.isa} ({w.why})"
+        print(f"ostinato: {w.model} on {sampler}, RTF {w.rtf:.3f}, at {url}", file=sys.stderr, flush=True)

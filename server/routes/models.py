@@ -1,0 +1,94 @@
+"""`GET /v1/models`: what can be sampled, and what a listener may steer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from ostinato.server.pool import Card
+from ostinato.server.protocol import ProtocolError
+from ostinato.server.service import Service, authorised
+
+router = APIRouter()
+
+
+class ControlInfo(BaseModel):
+    """One control, its range and unit."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    default: float
+    description: str
+    per_voice: bool
+    ramped: bool
+
+
+class InstrumentInfo(BaseModel):
+    """One instrument, and the MIDI notes it was taught."""
+
+    name: str
+    low: float
+    high: float
+
+
+class ModelInfo(BaseModel):
+    """One model."""
+
+    id: str
+    description: str
+    strategy: str
+    licence: str
+    sample_rate: int
+    hop: int
+    release_s: float
+    parameters: int
+    receptive_field: int  # samples
+    macs_per_sample: int
+    instruments: tuple[InstrumentInfo, ...]
+    controls: tuple[ControlInfo, ...]
+
+
+class ModelList(BaseModel):
+    """Every model served; the first is the default."""
+
+    models: tuple[ModelInfo, ...]
+
+
+def describe(name: str, card: Card) -> ModelInfo:
+    """A card as the wire shows it."""
+    config, network = card.config, card.config.network
+    return ModelInfo(
+        id=name,
+        description=config.description,
+        strategy=config.strategy,
+        licence=config.licence,
+        sample_rate=network.sample_rate,
+        hop=network.hop,
+        release_s=config.release_s,
+        parameters=card.parameters,
+        receptive_field=network.receptive_field,
+        macs_per_sample=network.macs_per_sample,
+        instruments=tuple(InstrumentInfo(name=i.name, low=i.low, high=i.high) for i in config.instruments),
+        controls=tuple(ControlInfo(**asdict(spec)) for spec in card.controls),
+    )
+
+
+@router.get("/v1/models")
+def models(service: Annotated[Service, Depends(authorised)]) -> ModelList:
+    """Every model served."""
+    return ModelList(models=tuple(describe(name, card) for name, card in service.engine.cards.items()))
+
+
+@router.get("/v1/models/{model_id}")
+def model(model_id: str, service: Annotated[Service, Depends(authorised)]) -> ModelInfo:
+    """One model."""
+    card = service.engine.cards.get(model_id)
+    if card is None:
+        known = ", ".join(service.engine.cards)
+        raise ProtocolError("unknown_model", f"model: {model_id!r} is not served; there are {known}", param="model")
+    return describe(model_id, card)

@@ -1,0 +1,134 @@
+"""`WS /v1/audio/stream`: one socket, one session."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, Outgoing
+from ostinato.server.protocol import (
+    SUBPROTOCOL,
+    ClientMessage,
+    CloseCode,
+    ProtocolError,
+    SessionStart,
+    parse_client,
+)
+from ostinato.server.service import Service, service_of
+from ostinato.server.websocket import SHUT_OUT
+
+FULL_PAUSE_S = 0.005  # before a full mailbox is looked at again
+
+router = APIRouter()
+
+
+@router.websocket("/v1/audio/stream")
+async def stream(socket: WebSocket) -> None:
+    """Serve one session until either side is done."""
+    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
+    connection = Connection(socket, service_of(socket))
+    tasks = asyncio.create_task(connection.speak()), asyncio.create_task(connection.listen())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        connection.mailbox.hang_up()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Connection:
+    """A socket and its mailbox: two loops that carry one to the other."""
+
+    def __init__(self, socket: WebSocket, service: Service) -> None:
+        self.mailbox = Mailbox(service.engine.wake)
+        self._socket, self._service = socket, service
+        self._started = False
+
+    async def listen(self) -> None:
+        """Pass on what the client says, until it is gone."""
+        try:
+            async with asyncio.timeout(self._service.settings.start_s) as patience:
+                self._service.authorise(self._socket.headers)
+                while True:
+                    await self._take_one()
+                    if self._started:
+                        patience.reschedule(None)
+        except WebSocketDisconnect:
+            return
+        except TimeoutError:
+            message = f"no session.start within {self._service.settings.start_s:g} s"
+            self.mailbox.refuse(ProtocolError("idle", message, close=CloseCode.IDLE))
+        except ProtocolError as error:
+            self.mailbox.refuse(error)
+        await asyncio.Event().wait()  # until `speak` has closed the socket
+
+    async def speak(self) -> None:
+        """Send what the mailbox holds, until it holds a close."""
+        try:
+            more = True
+            while more:
+                item = await self.mailbox.receive()
+                async with asyncio.timeout(self._service.settings.stall_s):
+                    more = await self._send(item)
+        except TimeoutError:
+            self._shut_out()
+        except WebSocketDisconnect:
+            return
+
+    async def _take_one(self) -> None:
+        """One frame of the client. Raises ProtocolError where it ends the session."""
+        while self.mailbox.full:
+            await asyncio.sleep(FULL_PAUSE_S)
+        frame = await self._socket.receive()
+        if frame["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(frame.get("code", CloseCode.GOING_AWAY))
+        now = time.monotonic()
+        try:
+            if frame.get("text") is None:
+                raise ProtocolError("binary_refused", "a client speaks in text frames")
+            self._pass_on(parse_client(frame["text"]), now)
+        except ProtocolError as error:
+            if error.close is not None:
+                raise
+            self.mailbox.refuse(error)
+
+    def _pass_on(self, message: ClientMessage, now: float) -> None:
+        if self._started:
+            self.mailbox.say(message, now)
+        elif isinstance(message, SessionStart):
+            session_id = uuid.uuid4().hex
+            self._service.engine.open(Opening(session_id, message, self.mailbox, now))
+            self._started = True
+        else:
+            event_id = getattr(message, "event_id", None)
+            raise ProtocolError(
+                "not_started", f"type: {message.type} before session.start", param="type", event_id=event_id
+            )
+
+    async def _send(self, item: Outgoing) -> bool:
+        """Hand one item to the socket; whether more may follow."""
+        match item:
+            case Audio():
+                taken_at = time.monotonic()
+                await self._socket.send_bytes(item.payload)
+                now = time.monotonic()
+                self.mailbox.say(Delivered(item.samples, item.ready_at, taken_at, now), now)
+            case Close():
+                await self._socket.close(item.code, item.reason)
+                return False
+            case _:
+                await self._socket.send_text(item.to_json())
+        return True
+
+    def _shut_out(self) -> None:
+        """The client took nothing for too long."""
+        message = f"nothing was read for {self._service.settings.stall_s:g} s"
+        error = ProtocolError("slow_consumer", message, kind="capacity", close=CloseCode.SLOW_CONSUMER)
+        extension = self._socket.scope.get("extensions", {}).get(SHUT_OUT)
+        if extension is not None:
+            extension(error.as_message().to_json(), int(CloseCode.SLOW_CONSUMER), error.detail.code)

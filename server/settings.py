@@ -1,0 +1,87 @@
+"""Every setting of the server, from arguments or from the environment as OSTINATO_..., refused where malformed."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ostinato.models.sampling.choose import DeviceName, EngineName
+from ostinato.server.protocol import LEAST_LEAD_MS
+
+PREFIX: Final = "OSTINATO_"
+ELSEWHERE: Final = frozenset({"OSTINATO_ISA", "OSTINATO_URL"})  # read by the kernel, and by clients
+
+
+class SettingsError(ValueError):
+    """Settings that can't be; the message names each with its value."""
+
+
+class Settings(BaseSettings):
+    """How a server is run."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)  # 0: any that is free
+    models: Annotated[tuple[str, ...], NoDecode] = Field(("default",), min_length=1)  # names, or checkpoint folders
+    engine: EngineName = "auto"
+    device: DeviceName = "auto"
+    slots: int = Field(32, ge=1, le=4096)  # voices of each model at once
+    lead_ms: float = Field(200.0, ge=LEAST_LEAD_MS, le=10_000.0)  # where a session names none
+    start_s: float = Field(10.0, gt=0.0)  # a socket waits so long for session.start
+    idle_s: float = Field(600.0, gt=0.0)  # a session without a word or a sound
+    stall_s: float = Field(10.0, gt=0.0)  # a client that takes no byte
+    api_key: SecretStr | None = Field(None, min_length=8)
+    allow_no_key: bool = False  # to be reachable from elsewhere without one
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Names separated by commas."""
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _keep_strangers_out(self) -> Settings:
+        if self.api_key is None and not self.allow_no_key and not _is_loopback(self.host):
+            raise ValueError(
+                f"host: {self.host!r} can be reached from elsewhere; set {PREFIX}API_KEY, or {PREFIX}ALLOW_NO_KEY=true"
+            )
+        return self
+
+
+def read_settings(**arguments: Any) -> Settings:  # noqa: ANN401
+    """Settings from the environment, arguments going first; those that are None are left to the environment.
+
+    Raises:
+        SettingsError: naming every unknown OSTINATO_ variable, and every malformed value.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | ELSEWHERE
+    unknown = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known]
+    if unknown:
+        faults = [f"{name}: no such setting (value: {os.environ[name]!r})" for name in sorted(unknown)]
+        raise SettingsError("\n".join([*faults, f"there are {', '.join(sorted(known))}"]))
+    try:
+        return Settings(**{name: value for name, value in arguments.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(fault) for fault in error.errors())) from None
+
+
+def _explain(fault: Any) -> str:  # noqa: ANN401
+    message = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return str(message)
+    name = str(fault["loc"][0])
+    value = "a secret" if name == "api_key" else repr(fault["input"])
+    return f"{name} ({PREFIX}{name.upper()}): {message} (value: {value})"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
