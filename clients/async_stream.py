@@ -29,7 +29,7 @@ from ostinato.clients.stream import (
     socket_options,
     unreachable,
 )
-from ostinato.server.protocol import Event, ServerMessage, SessionCreated, SessionStart
+from ostinato.server.protocol import AudioDone, Event, ServerMessage, SessionCreated, SessionStart
 
 
 class AsyncStream:
@@ -44,6 +44,11 @@ class AsyncStream:
         created = self._conversation.created
         assert created is not None, "a stream is made once its session is there"
         return created
+
+    @property
+    def done(self) -> AudioDone | None:
+        """Length and hash of the whole stream, once it is whole."""
+        return self._conversation.done
 
     @property
     def report(self) -> Report:

@@ -91,8 +91,7 @@ class Conversation:
         self._heard, self._clock = heard, clock
         self._start = start
         self._outbox: deque[ClientMessage] = deque([start])
-        self._began = clock()
-        self._reported = self._began
+        self._began = self._reported = clock()
         self._event_numbers = count()
         self._score: deque[Event] = deque()
         self._unanswered: set[str] = set()
@@ -122,6 +121,8 @@ class Conversation:
 
     def outgoing(self) -> list[str]:
         """The text frames to be sent now; empties the outbox."""
+        if self.created is None:
+            self._began = self._clock()
         if self.created and not self.done:
             self._say_what_is_near()
             self._say_what_was_heard()

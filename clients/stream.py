@@ -22,7 +22,7 @@ from ostinato.clients.address import stream_address
 from ostinato.clients.conversation import Block, Conversation
 from ostinato.clients.errors import LostError, SilentError, UnreachableError
 from ostinato.clients.report import Report
-from ostinato.server.protocol import SUBPROTOCOL, Event, ServerMessage, SessionCreated, SessionStart
+from ostinato.server.protocol import SUBPROTOCOL, AudioDone, Event, ServerMessage, SessionCreated, SessionStart
 
 DEFAULT_START: Final = SessionStart(model="default")
 FRAME_BYTES: Final = 1 << 20  # the largest frame taken
@@ -79,6 +79,11 @@ class Stream:
         created = self._conversation.created
         assert created is not None, "a stream is made once its session is there"
         return created
+
+    @property
+    def done(self) -> AudioDone | None:
+        """Length and hash of the whole stream, once it is whole."""
+        return self._conversation.done
 
     @property
     def report(self) -> Report:

@@ -1,0 +1,22 @@
+"""The `ostinato` command, one door to all three packages. Each command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import typer
+
+from ostinato.clients.cli.faults import Commands
+from ostinato.clients.cli.serving import bench, models, serve
+from ostinato.clients.cli.sound import play, synth
+from ostinato.clients.cli.training import data, evaluate, train
+
+app = typer.Typer(
+    name="ostinato",
+    cls=Commands,
+    help="Sample-level autoregressive audio, in real time.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+for command in (serve, synth, play, bench, models, data, train, evaluate):
+    app.command()(command)

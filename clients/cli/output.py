@@ -1,0 +1,90 @@
+"""Where the command's audio goes: a file of the kind its suffix names, or raw samples to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, TypeAlias
+
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+
+from ostinato.clients.cli.faults import Fault
+from ostinato.server.protocol import Encoding
+
+STDOUT: Final = "-"
+RAW: Final = (".raw", ".pcm")
+FORMATS: Final[dict[str, tuple[str, dict[Encoding, str]]]] = {
+    ".wav": ("WAV", {"pcm_s16le": "PCM_16", "pcm_f32le": "FLOAT"}),
+    ".flac": ("FLAC", {"pcm_s16le": "PCM_16", "pcm_f32le": "PCM_24"}),
+    ".ogg": ("OGG", {"pcm_s16le": "VORBIS", "pcm_f32le": "VORBIS"}),
+}
+DTYPES: Final[dict[Encoding, str]] = {"pcm_s16le": "<i2", "pcm_f32le": "<f4"}
+
+Write: TypeAlias = Callable[[bytes], object]
+"""Takes the next samples, as PCM."""
+
+
+def check_output(where: str) -> None:
+    """Refuse, before any work is done, what could not be written in the end.
+
+    Raises:
+        Fault: naming the place and what is wrong with it.
+    """
+    if where == STDOUT:
+        if sys.stdout.isatty():
+            raise Fault("--output: raw samples are not for a terminal; pipe them")
+        return
+    path = Path(where)
+    if path.suffix.lower() not in (*FORMATS, *RAW):
+        raise Fault(f"--output: {where!r} ends in none of {', '.join((*FORMATS, *RAW))}")
+    if not path.parent.is_dir():
+        raise Fault(f"--output: {str(path.parent)!r} is no folder")
+    if path.is_dir():
+        raise Fault(f"--output: {where!r} is a folder")
+
+
+@contextmanager
+def open_output(where: str, *, sample_rate: int, encoding: Encoding) -> Iterator[Write]:
+    """What takes PCM of one channel. A file appears whole, under its name, or not at all.
+
+    Raises:
+        Fault: where it can't be written.
+    """
+    check_output(where)
+    if where == STDOUT:
+        yield _flushed(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(where)
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        with staged.open("wb+") as file:
+            yield from _write_to(file, path.suffix.lower(), sample_rate, encoding)
+        staged.replace(path)
+    except OSError as error:
+        raise Fault(f"--output: {where!r}: {error.strerror or error}") from error
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _flushed(file: BinaryIO) -> Write:
+    """Writes at once: whoever listens at the other end of a pipe listens live."""
+
+    def write(pcm: bytes) -> None:
+        file.write(pcm)
+        file.flush()
+
+    return write
+
+
+def _write_to(file: BinaryIO, suffix: str, sample_rate: int, encoding: Encoding) -> Iterator[Write]:
+    if suffix in RAW:
+        yield file.write
+        return
+    format_, subtypes = FORMATS[suffix]
+    options = {"format": format_, "subtype": subtypes[encoding], "samplerate": sample_rate, "channels": 1}
+    with soundfile.SoundFile(file, "w", **options) as sound:
+        yield lambda pcm: sound.write(np.frombuffer(pcm, dtype=DTYPES[encoding]))

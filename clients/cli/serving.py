@@ -1,0 +1,94 @@
+"""`ostinato serve`, and what tells of models: `models` and `bench`."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ostinato.clients.cli.faults import ExitCode, Fault, bad_input
+from ostinato.clients.cli.options import Device, Engine, Json
+
+
+def serve(
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Name or folder; may be repeated.")] = None,
+    host: Annotated[str | None, typer.Option(help="Default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Default 8000.")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="Default auto: the fastest there is.")] = None,
+    device: Annotated[Device | None, typer.Option(help="Default auto.")] = None,
+    slots: Annotated[int | None, typer.Option(help="Voices of each model at once. Default 32.")] = None,
+    lead_ms: Annotated[float | None, typer.Option(help="Audio ahead of a listener. Default 200.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default info.")] = None,
+) -> None:
+    """Serve models. Every option is also a setting of the environment, OSTINATO_PORT and so on."""
+    from ostinato.models.checkpoint import CheckpointError
+    from ostinato.models.config import ConfigError
+    from ostinato.models.registry import UnknownModelError
+    from ostinato.models.sampling.contract import SamplerError
+    from ostinato.server.main import serve as serve_forever
+    from ostinato.server.settings import SettingsError, read_settings
+
+    with bad_input(SettingsError):
+        settings = read_settings(
+            models=tuple(model) if model else None,
+            host=host,
+            port=port,
+            engine=engine,
+            device=device,
+            slots=slots,
+            lead_ms=lead_ms,
+            log_level=log_level,
+        )
+    try:
+        with bad_input(UnknownModelError, ConfigError, CheckpointError, SamplerError):
+            serve_forever(settings)
+    except OSError as error:
+        message = f"--host {settings.host} --port {settings.port}: {error.strerror or error}"
+        raise Fault(message, ExitCode.OTHER) from error
+
+
+def models(json: Json = False) -> None:
+    """List the models that --model takes by name."""
+    from ostinato.models.registry import names
+
+    print(json_format.dumps(names()) if json else "\n".join(names()))
+
+
+def bench(
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="May be repeated. Default: default, tiny, r32, r64.")
+    ] = None,
+    engine: Annotated[Literal["naive", "torch", "native"] | None, typer.Option(help="Default: all.")] = None,
+    json: Json = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also measure and draw time against length, into this .png or .svg.")
+    ] = None,
+) -> None:
+    """Measure the time of one sample, for every sampler and model."""
+    from ostinato.models import bench as measuring
+    from ostinato.models.checkpoint import CheckpointError
+    from ostinato.models.config import ConfigError
+    from ostinato.models.registry import UnknownModelError
+    from ostinato.models.sampling.contract import SamplerError
+
+    chosen = model or ["default", "tiny", "r32", "r64"]
+    with bad_input(UnknownModelError, ConfigError, CheckpointError, SamplerError):
+        rows = measuring.bench(chosen, (engine,) if engine else measuring.ENGINES)
+        if json:
+            print(json_format.dumps([row.as_dict() for row in rows], indent=1))
+        else:
+            print(_aligned(measuring.HEADINGS))
+            for row in rows:
+                print(_aligned(measuring.cells(row)), flush=True)
+        if picture is not None:
+            from ostinato.models.bench_picture import draw
+
+            draw(chosen[0], picture)
+
+
+def _aligned(cells: tuple[str, ...]) -> str:
+    """A line of a table: names to the left, figures to the right."""
+    names, figures = cells[:3], cells[3:]
+    return "  ".join([*(f"{name:<9}" for name in names), *(f"{figure:>18}" for figure in figures)])

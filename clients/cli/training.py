@@ -1,0 +1,94 @@
+"""`ostinato data`, `train` and `evaluate`: from a soundfont to a measured model."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ostinato.clients.cli.faults import Fault, bad_input
+from ostinato.clients.cli.options import Json, LocalModel, Temperature
+
+DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.")]
+
+
+def data(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("data/flute"),
+    soundfont: Annotated[Path | None, typer.Option(help="Default: FluidR3, as Debian installs it.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same notes.")] = 0,
+) -> None:
+    """Render a data set of single notes from a General MIDI soundfont."""
+    with _training():
+        from ostinato.models.training.commands import prepare_data
+        from ostinato.models.training.render import SOUNDFONT
+
+        prepare_data(out=out, soundfont=soundfont or SOUNDFONT, seed=seed)
+
+
+def train(
+    data: DataFolder = Path("data/flute"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint folder.")] = Path("runs/flute"),
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long, unless --steps is given.")] = 45.0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Exactly so many steps.")] = None,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option()] = "cpu",
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
+) -> None:
+    """Train a model on a data set."""
+    with _training():
+        from ostinato.models.training import commands
+
+        commands.train(
+            data=data,
+            out=out,
+            minutes=None if steps else minutes,
+            steps=steps,
+            device=device,
+            threads=threads,
+            seed=seed,
+            resume=resume,
+        )
+
+
+def evaluate(
+    model: LocalModel = "default",
+    data: DataFolder = Path("data/flute"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write figures and pictures here.")] = None,
+    temperature: Temperature = None,
+    every: Annotated[int, typer.Option(min=1, help="Play every so-manieth note.")] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Play a model free-running and measure it against its data set: pitch, noise, level, likelihood."""
+    with _training():
+        from ostinato.models.training import commands
+
+        report = commands.evaluate(model=model, data=data, out=out, temperature=temperature, every=every, seed=seed)
+    if json:
+        print(json_format.dumps(report))
+        return
+    for split, figures in report["splits"].items():
+        print(split)
+        for name, value in figures.items():
+            print(f"  {name:<28} {value:.4g}" if isinstance(value, float) else f"  {name:<28} {value}")
+
+
+@contextmanager
+def _training() -> Iterator[None]:
+    """Faults of training, told in a line. Its packages are an extra, and may not be there."""
+    try:
+        from ostinato.models.checkpoint import CheckpointError
+        from ostinato.models.config import ConfigError
+        from ostinato.models.registry import UnknownModelError
+        from ostinato.models.training.dataset import DatasetError
+        from ostinato.models.training.loop import TrainingError
+        from ostinato.models.training.render import RenderError
+    except ModuleNotFoundError as error:
+        raise Fault(f"{error.name} is missing: pip install 'ostinato[train]'") from error
+    with bad_input(DatasetError, TrainingError, RenderError, UnknownModelError, ConfigError, CheckpointError):
+        yield
