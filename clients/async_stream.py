@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 
 from websockets.asyncio.client import ClientConnection
@@ -114,8 +115,9 @@ class AsyncStream:
             raise lost(error) from error
 
     async def _flush(self) -> None:
-        for text in self._conversation.outgoing():
-            await self._socket.send(text)
+        with suppress(ConnectionClosed):  # what the server said last may still have to be read; then it is told
+            for text in self._conversation.outgoing():
+                await self._socket.send(text)
 
 
 async def connect(

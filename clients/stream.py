@@ -9,6 +9,7 @@ with connect("ws://127.0.0.1:8000", SessionStart(model="default", duration_s=3))
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
@@ -150,8 +151,9 @@ class Stream:
             raise lost(error) from error
 
     def _flush(self) -> None:
-        for text in self._conversation.outgoing():
-            self._socket.send(text)
+        with suppress(ConnectionClosed):  # what the server said last may still have to be read; then it is told
+            for text in self._conversation.outgoing():
+                self._socket.send(text)
 
 
 def connect(
@@ -173,7 +175,7 @@ def connect(
     conversation = Conversation(start, heard)
     address = stream_address(url)
     try:
-        socket = open_socket(address, **socket_options(api_key, timeouts))
+        socket = open_socket(address, **socket_options(api_key, timeouts)).__enter__()  # left by Stream.close
     except OPENING_ERRORS as error:
         raise unreachable(address, error) from error
     stream = Stream(socket, conversation, timeouts)
