@@ -12,6 +12,8 @@
 namespace ostinato::inline OSTINATO_ISA {
 
 constexpr int most_rows = group_streams > block_samples ? group_streams : block_samples;
+constexpr int most_sums = lanes == 16 ? 16 : 8; // vectors of sums that leave registers for weights and inputs
+constexpr int fetch_ahead = 2048; // floats; a lone row reads weights faster than the hardware fetches them
 
 using Inputs = const float* const*;
 using Outputs = float* const*;
@@ -35,7 +37,13 @@ OSTINATO_INLINE void tile(const Matrix& m, int column, Inputs x, Inputs from, Ou
     for (int p = 0; p < Chains; ++p, weights += m.outputs) {
       Floats w[Width];
 #pragma GCC unroll 8
-      for (int v = 0; v < Width; ++v) w[v] = load(weights + v * lanes);
+      for (int v = 0; v < Width; ++v) {
+        w[v] = load(weights + v * lanes);
+        if constexpr (Height > 1)
+          hold(w[v]);
+        else
+          __builtin_prefetch(weights + v * lanes + fetch_ahead);
+      }
 #pragma GCC unroll 8
       for (int n = 0; n < Height; ++n) {
         const Floats input = all(x[n][i + p]);
@@ -53,30 +61,34 @@ OSTINATO_INLINE void tile(const Matrix& m, int column, Inputs x, Inputs from, Ou
     }
 }
 
-template <int Height, int Width>
-OSTINATO_INLINE void tile(const Matrix& m, int column, Inputs x, Inputs from, Outputs to) {
-  if (m.chains == 4)
-    tile<Height, Width, 4>(m, column, x, from, to);
-  else
-    tile<Height, Width, 2>(m, column, x, from, to);
+// All rows over one band of columns: the band's weights are read once and stay in the first-level cache.
+template <int Width, int Chains>
+OSTINATO_INLINE void band(const Matrix& m, int column, Inputs x, Inputs from, Outputs to, int rows) {
+  constexpr int height = most_sums / (2 * Chains);
+  int n = 0;
+  if constexpr (height >= 4)
+    for (; n + 4 <= rows; n += 4) tile<4, Width, Chains>(m, column, x + n, from + n, to + n);
+  if constexpr (height >= 2)
+    for (; n + 2 <= rows; n += 2) tile<2, Width, Chains>(m, column, x + n, from + n, to + n);
+  for (; n < rows; ++n) tile<1, Width, Chains>(m, column, x + n, from + n, to + n);
 }
 
-// All rows over one band of columns: the band's weights are read once and stay in the first-level cache.
-template <int Width>
-OSTINATO_INLINE void band(const Matrix& m, int column, Inputs x, Inputs from, Outputs to, int rows) {
-  constexpr int height = lanes == 16 ? 4 : 2;
-  int n = 0;
-  for (; n + height <= rows; n += height) tile<height, Width>(m, column, x + n, from + n, to + n);
-  for (; n < rows; ++n) tile<1, Width>(m, column, x + n, from + n, to + n);
+template <int Chains>
+OSTINATO_INLINE void all_bands(const Matrix& m, Inputs x, Inputs from, Outputs to, int rows) {
+  int column = 0;
+  if constexpr (4 * Chains <= most_sums)
+    for (; rows == 1 && column + 4 * lanes <= m.outputs; column += 4 * lanes)
+      tile<1, 4, Chains>(m, column, x, from, to);
+  for (; column + 2 * lanes <= m.outputs; column += 2 * lanes) band<2, Chains>(m, column, x, from, to, rows);
+  for (; column < m.outputs; column += lanes) band<1, Chains>(m, column, x, from, to, rows);
 }
 
 // to = from + W x + b for each row; `from` and `to` may be the same rows.
 inline __attribute__((noinline)) void dense(const Matrix& m, Inputs x, Inputs from, Outputs to, int rows) {
-  int column = 0;
-  if (rows == 1)
-    for (; column + 4 * lanes <= m.outputs; column += 4 * lanes) tile<1, 4>(m, column, x, from, to);
-  for (; column + 2 * lanes <= m.outputs; column += 2 * lanes) band<2>(m, column, x, from, to, rows);
-  for (; column < m.outputs; column += lanes) band<1>(m, column, x, from, to, rows);
+  if (m.chains == 4)
+    all_bands<4>(m, x, from, to, rows);
+  else
+    all_bands<2>(m, x, from, to, rows);
 }
 
 } // namespace ostinato::inline OSTINATO_ISA

@@ -84,7 +84,7 @@ struct Scratch {
   float* past;       // [layers][rows][2 residual]
   float* gates;      // [group][2 residual]
   float* hidden;     // [group][residual]
-  float* active;     // [group][residual]: the gated activation
+  float* active[2];  // [group][residual]: gated activations of this layer and the one before
   float* skip;       // [group][skip]
   float* read[2];    // [group][widest head layer]
   float* choice;     // [group][block]: uniform that chooses a level or component

@@ -1,5 +1,5 @@
-// The order of packing is the order of reading: each layer's current tap, residual and skip lie together, the past
-// taps, read less often, behind them.
+// The order of packing is the order of reading: each layer's current tap, the skip of the layer before and the
+// residual lie together; the past taps, read less often, behind them all.
 #include "pack.hpp"
 
 #include <algorithm>
@@ -160,11 +160,12 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
   model_.excitation = packer.excitation();
   model_.input = packer.input_column();
   for (int i = 0; i < layers; ++i) {
-    const std::string name = "layers." + std::to_string(i);
+    const std::string name = "layers." + std::to_string(i), before = "layers." + std::to_string(i - 1);
     layers_[i].current = packer.dilated(i, taps);
+    if (i > 0) layers_[i - 1].skip = packer.plain(before + ".skip", r, s, shape.bias);
     if (i + 1 < layers) layers_[i].residual = packer.plain(name + ".residual", r, r, shape.bias);
-    layers_[i].skip = packer.plain(name + ".skip", r, s, shape.bias);
   }
+  layers_.back().skip = packer.plain("layers." + std::to_string(layers - 1) + ".skip", r, s, shape.bias);
   widest_read_ = model_.skip;
   for (std::size_t i = 0; i + 1 < shape.head_widths.size(); ++i) {
     heads_.push_back(

@@ -57,7 +57,7 @@ void Pool::make_scratch() {
     scratch_.past = layout.take(2 * r * m.layers * scratch_.past_rows);
     scratch_.gates = layout.take(group * 2 * r);
     scratch_.hidden = layout.take(group * r);
-    scratch_.active = layout.take(group * r);
+    for (float*& active : scratch_.active) active = layout.take(group * r);
     scratch_.skip = layout.take(group * m.skip);
     for (float*& read : scratch_.read) read = layout.take(group * scratch_.read_row);
     scratch_.choice = layout.take(group * block_samples);

@@ -23,6 +23,11 @@ OSTINATO_INLINE float* ring_row(const Model& m, const Layer& layer, const Stream
   return stream.rings + layer.ring + (sample & layer.mask) * m.residual;
 }
 
+// Old rows have left the near caches, and a step reads too many rings for the hardware to see a pattern.
+OSTINATO_INLINE void fetch_soon(const Model& m, const float* row) {
+  for (int c = 0; c < m.residual; c += pad_outputs) __builtin_prefetch(row + c, 0, 2);
+}
+
 // How many samples ahead a layer's past taps are taken.
 OSTINATO_INLINE int ahead(const Layer& layer, int streams) {
   const int fit = streams < ahead_rows ? ahead_rows / streams : 1;
@@ -44,8 +49,11 @@ inline void take_past(const Model& m, const Scratch& s, const Place& p, int inde
     const std::int64_t delay = std::int64_t{m.past_taps - tap} * layer.dilation;
     Rows x;
     for (int n = 0; n < p.count; ++n)
-      for (int j = 0; j < samples; ++j)
-        x.add(ring_row(m, layer, p.streams[n], p.streams[n].slot->clock + p.t + j - delay));
+      for (int j = 0; j < samples; ++j) {
+        const std::int64_t sample = p.streams[n].slot->clock + p.t + j - delay;
+        x.add(ring_row(m, layer, p.streams[n], sample));
+        fetch_soon(m, ring_row(m, layer, p.streams[n], sample + samples));
+      }
     dense(layer.past[tap], x, tap ? to : from, to);
   }
 }
@@ -81,16 +89,21 @@ OSTINATO_INLINE void apply_gate(const Model& m, const Rows& gates, const Rows& a
 inline void run_stack(const Model& m, const Scratch& s, const Place& p) {
   const Rows hidden = evenly(s.hidden, m.residual, p.count), skip = evenly(s.skip, m.skip, p.count);
   const Rows gates = evenly(s.gates, 2 * m.residual, p.count);
-  const Rows active = evenly(s.active, m.residual, p.count);
   fill(skip, m.skip, 0.0f);
+  // Two rows of gated activations take turns: while one layer's gate waits on its exponentials and its division, the
+  // layer before adds to the skip sum.
+  Rows active, before;
   for (int index = 0; index < m.layers; ++index) {
     const Layer& layer = m.layer[index];
+    active = evenly(s.active[index % 2], m.residual, p.count);
     take_current(m, s, p, index, hidden, gates);
     remember(m, p, index, hidden);
     apply_gate(m, gates, active);
+    if (index) dense(m.layer[index - 1].skip, before, skip, skip);
     if (layer.residual.weights) dense(layer.residual, active, hidden, hidden);
-    dense(layer.skip, active, skip, skip);
+    before = active;
   }
+  dense(m.layer[m.layers - 1].skip, before, skip, skip);
 }
 
 } // namespace ostinato::inline OSTINATO_ISA

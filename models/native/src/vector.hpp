@@ -53,6 +53,15 @@ OSTINATO_INLINE Floats greater(Floats a, Floats b) { return a > b ? a : b; }
 OSTINATO_INLINE Floats lesser(Floats a, Floats b) { return a < b ? a : b; }
 #endif
 
+// Keeps a value in a register. Left alone, gcc loads a weight anew from memory for every row that multiplies it.
+OSTINATO_INLINE void hold(Floats& v) {
+#if defined(__x86_64__)
+  __asm__("" : "+v"(v));
+#else
+  (void)v;
+#endif
+}
+
 OSTINATO_INLINE Floats clamp(Floats v, float low, float high) { return lesser(greater(v, all(low)), all(high)); }
 
 } // namespace ostinato::inline OSTINATO_ISA
