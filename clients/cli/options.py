@@ -1,9 +1,10 @@
-"""Options that several commands take."""
+"""Options that several commands take, and how a number is held to its range."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
@@ -11,15 +12,31 @@ Engine: TypeAlias = Literal["auto", "native", "torch", "naive"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]
 
+
+def within(low: float, high: float) -> Callable[[Any], Any]:
+    """A callback that refuses numbers outside low..high, by their value; NaN is outside."""
+
+    def check(value: Any) -> Any:  # noqa: ANN401 (a number, a list of them, or None)
+        for number in value if isinstance(value, list) else [value]:
+            if number is not None and not low <= number <= high:
+                raise typer.BadParameter(f"{number} is outside {low:.16g}..{high:.16g}")
+        return value
+
+    return check
+
+
+SEED: Final = typer.Option("--seed", callback=within(0, 2**64 - 1), help="Same seed, same sound.")
+
 Song = Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="A MIDI file.")]
 Notes = Annotated[
-    list[float] | None, typer.Option("--note", min=0, max=127, help="A MIDI note, fractions allowed; several: a chord.")
+    list[float] | None,
+    typer.Option("--note", callback=within(0, 127), help="A MIDI note, fractions allowed; several: a chord."),
 ]
-Seconds = Annotated[float, typer.Option(min=0.001, max=3600, help="How long the notes are held.")]
-Velocity = Annotated[float, typer.Option(min=0, max=1, help="Of the notes.")]
+Seconds = Annotated[float, typer.Option(callback=within(0.001, 3600), help="How long the notes are held.")]
+Velocity = Annotated[float, typer.Option(callback=within(0, 1), help="Of the notes.")]
 InstrumentName = Annotated[str | None, typer.Option("--instrument", help="Of the notes, by name.")]
-Voices = Annotated[int, typer.Option(min=1, max=64, help="At most so many at once; further ones are stolen.")]
-Temperature = Annotated[float | None, typer.Option(min=0, max=2, help="Default: the model's own.")]
+Voices = Annotated[int, typer.Option(callback=within(1, 64), help="At most so many at once; further ones are stolen.")]
+Temperature = Annotated[float | None, typer.Option(callback=within(0, 2), help="Default: the model's own.")]
 
 Output = Annotated[str, typer.Option("--output", "-o", help=".wav, .flac, .ogg, .raw, or - for raw samples to stdout.")]
 PcmEncoding = Annotated[Encoding, typer.Option("--encoding", help="Of raw samples; how deep a file is.")]

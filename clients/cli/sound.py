@@ -14,6 +14,7 @@ import typer
 
 from ostinato.clients.cli.faults import ExitCode, Fault, bad_input
 from ostinato.clients.cli.options import (
+    SEED,
     DeviceOption,
     EngineOption,
     InstrumentName,
@@ -27,6 +28,7 @@ from ostinato.clients.cli.options import (
     Temperature,
     Velocity,
     Voices,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def synth(
     model: LocalModel = "default",
     engine: EngineOption = "auto",
     device: DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Same seed, same sound.")] = 0,
+    seed: Annotated[int, SEED] = 0,
     temperature: Temperature = None,
     voices: Voices = 16,
     encoding: PcmEncoding = "pcm_s16le",
@@ -90,10 +92,10 @@ def play(
     server: Annotated[str, typer.Option(envvar="OSTINATO_URL", help="Its address.")] = "ws://127.0.0.1:8000",
     api_key: Annotated[str | None, typer.Option(envvar="OSTINATO_API_KEY", help="Where the server wants one.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="A name that the server knows.")] = "default",
-    seed: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="Default: the server draws one.")] = None,
+    seed: Annotated[int | None, SEED] = None,
     temperature: Temperature = None,
     voices: Voices = 16,
-    lead_ms: Annotated[float | None, typer.Option(min=20, max=10_000, help="Default: the server's.")] = None,
+    lead_ms: Annotated[float | None, typer.Option(callback=within(20, 10_000), help="Default: the server's.")] = None,
     mode: Annotated[Literal["live", "fast"], typer.Option(help="Paced by the clock, or as fast as it goes.")] = "live",
     encoding: PcmEncoding = "pcm_s16le",
     json: Json = False,

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from ostinato.clients.cli.faults import Fault, bad_input
-from ostinato.clients.cli.options import Json, LocalModel, Temperature
+from ostinato.clients.cli.options import SEED, Json, LocalModel, Temperature, within
 
 DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.")]
 
@@ -19,7 +19,7 @@ DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.
 def data(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("data/flute"),
     soundfont: Annotated[Path | None, typer.Option(help="Default: FluidR3, as Debian installs it.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same notes.")] = 0,
+    seed: Annotated[int, SEED] = 0,
 ) -> None:
     """Render a data set of single notes from a General MIDI soundfont."""
     with _training():
@@ -32,11 +32,13 @@ def data(
 def train(
     data: DataFolder = Path("data/flute"),
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint folder.")] = Path("runs/flute"),
-    minutes: Annotated[float, typer.Option(min=0.01, help="How long, unless --steps is given.")] = 45.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Exactly so many steps.")] = None,
+    minutes: Annotated[
+        float, typer.Option(callback=within(0.01, 1e5), help="Unless --steps is given.")
+    ] = 45.0,
+    steps: Annotated[int | None, typer.Option(callback=within(1, 1e9), help="Exactly so many steps.")] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option()] = "cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    threads: Annotated[int, typer.Option(callback=within(1, 1024))] = 1,
+    seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
     """Train a model on a data set."""
@@ -60,8 +62,8 @@ def evaluate(
     data: DataFolder = Path("data/flute"),
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write figures and pictures here.")] = None,
     temperature: Temperature = None,
-    every: Annotated[int, typer.Option(min=1, help="Play every so-manieth note.")] = 1,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    every: Annotated[int, typer.Option(callback=within(1, 1e9), help="Play every so-manieth note.")] = 1,
+    seed: Annotated[int, SEED] = 0,
     json: Json = False,
 ) -> None:
     """Play a model free-running and measure it against its data set: pitch, noise, level, likelihood."""
