@@ -32,9 +32,7 @@ def data(
 def train(
     data: DataFolder = Path("data/flute"),
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint folder.")] = Path("runs/flute"),
-    minutes: Annotated[
-        float, typer.Option(callback=within(0.01, 1e5), help="Unless --steps is given.")
-    ] = 45.0,
+    minutes: Annotated[float, typer.Option(callback=within(0.01, 1e5), help="Unless --steps is given.")] = 45.0,
     steps: Annotated[int | None, typer.Option(callback=within(1, 1e9), help="Exactly so many steps.")] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option()] = "cpu",
     threads: Annotated[int, typer.Option(callback=within(1, 1024))] = 1,
