@@ -44,7 +44,8 @@ class BoundPool {
 
   std::size_t slot(std::int64_t slot) const {
     if (slot < 0 || slot >= pool_.slots())
-      throw std::invalid_argument("slots: " + std::to_string(slot) + " is outside 0.." + std::to_string(pool_.slots() - 1));
+      throw std::invalid_argument("slots: " + std::to_string(slot) + " is outside 0.." +
+                                  std::to_string(pool_.slots() - 1));
     return static_cast<std::size_t>(slot);
   }
 
@@ -107,7 +108,8 @@ class BoundPool {
   std::vector<Request> requests_;
 };
 
-void mix(Matrix2<const float> voices, nb::ndarray<const float, nb::c_contig, nb::device::cpu> gains, Vector<float> out) {
+void mix(Matrix2<const float> voices, nb::ndarray<const float, nb::c_contig, nb::device::cpu> gains,
+         Vector<float> out) {
   const std::size_t count = voices.shape(0), samples = voices.shape(1);
   require(out.shape(0) == samples, "out: not as long as the voices");
   const bool each = gains.ndim() == 2;
@@ -127,7 +129,8 @@ void evaluate(const std::string& isa, const std::string& function, Vector<const 
                                         static_cast<int>(in.shape(0)));
 }
 
-void philox(std::uint64_t key, std::uint64_t first, std::uint32_t block, std::uint32_t purpose, Matrix2<std::uint32_t> out) {
+void philox(std::uint64_t key, std::uint64_t first, std::uint32_t block, std::uint32_t purpose,
+            Matrix2<std::uint32_t> out) {
   require(out.shape(1) == 4, "out: not [n, 4]");
   for (std::size_t i = 0; i < out.shape(0); ++i) {
     const ostinato::Words words = ostinato::philox(key, first + i, block, static_cast<ostinato::Purpose>(purpose));
@@ -178,7 +181,9 @@ NB_MODULE(_kernel, m) {
   m.def("evaluate", &evaluate, "isa"_a, "function"_a, "inputs"_a.noconvert(), "out"_a.noconvert());
   m.def("philox", &philox, "key"_a, "first_sample"_a, "block"_a, "purpose"_a, "out"_a.noconvert());
   m.def("uniform", [](std::uint32_t word) { return ostinato::uniform(word); }, "word"_a);
-  m.def("phase_start", [](std::uint64_t key) { return ostinato::word_pair(key, 0, ostinato::Purpose::phase); }, "key"_a);
+  m.def("phase_start", [](std::uint64_t key) {
+    return ostinato::word_pair(key, 0, ostinato::Purpose::phase);
+  }, "key"_a);
   m.def("voice_key", [](std::uint64_t seed, std::uint64_t ordinal) {
     return ostinato::word_pair(seed, ordinal, ostinato::Purpose::key);
   }, "seed"_a, "ordinal"_a);

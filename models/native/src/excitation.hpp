@@ -10,13 +10,16 @@ namespace ostinato::inline OSTINATO_ISA {
 constexpr double audible = 0.45; // harmonics above this share of the sample rate are silent
 
 // Harmonics of `count` samples from `phase` on: waves[sample][harmonic], sines then cosines, zero where inaudible.
-OSTINATO_INLINE void write_waves(const Model& m, const Scratch& s, std::uint64_t phase, std::uint64_t step, double hertz) {
+OSTINATO_INLINE void write_waves(const Model& m, const Scratch& s, std::uint64_t phase, std::uint64_t step,
+                                 double hertz) {
   alignas(64) std::int32_t angle[block_samples];
   alignas(64) float sine[block_samples], cosine[block_samples];
   for (int k = 1; k <= m.harmonics; ++k) {
     const bool heard = k * hertz <= audible * m.sample_rate;
-    for (int t = 0; t < block_samples; ++t)
-      angle[t] = static_cast<std::int32_t>((phase + static_cast<std::uint64_t>(t) * step) * static_cast<std::uint64_t>(k) >> 40);
+    for (int t = 0; t < block_samples; ++t) {
+      const std::uint64_t at = phase + static_cast<std::uint64_t>(t) * step;
+      angle[t] = static_cast<std::int32_t>(at * static_cast<std::uint64_t>(k) >> 40);
+    }
     for (int t = 0; t < block_samples; t += lanes) {
       const SineCosine wave = sine_cosine(load(angle + t));
       store(sine + t, heard ? wave.sine : Floats{});

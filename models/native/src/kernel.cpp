@@ -57,7 +57,8 @@ void leave(const Model& m, const Scratch& s, const Place& p, const Rows& paramet
 }
 
 void run_block(const Model& m, const Scratch& s, const Stream* streams, int count, int frame, int first, int samples) {
-  for (int n = 0; n < count; ++n) draw_noise(m, *streams[n].slot, s.choice + n * block_samples, s.spread + n * block_samples);
+  for (int n = 0; n < count; ++n)
+    draw_noise(m, *streams[n].slot, s.choice + n * block_samples, s.spread + n * block_samples);
   excite(m, s, streams, count, frame, samples);
   for (int t = 0; t < samples; ++t) {
     const Place place{streams, count, t, samples};

@@ -23,8 +23,8 @@ float limit(float x) {
 
 } // namespace
 
-void mix(const float* voices, const float* gains, std::size_t gain_row, std::size_t gain_step, float* out, std::size_t count,
-         std::size_t samples) {
+void mix(const float* voices, const float* gains, std::size_t gain_row, std::size_t gain_step, float* out,
+         std::size_t count, std::size_t samples) {
   for (std::size_t t = 0; t < samples; ++t) out[t] = 0.0f;
   for (std::size_t n = 0; n < count; ++n)
     for (std::size_t t = 0; t < samples; ++t) out[t] += voices[n * samples + t] * gains[n * gain_row + t * gain_step];

@@ -15,14 +15,15 @@ const float* find(const Tensors& tensors, const std::string& name, std::size_t s
   const auto found = tensors.find(name);
   if (found == tensors.end()) throw std::invalid_argument("tensors: " + name + " is missing");
   if (found->second.size != size)
-    throw std::invalid_argument("tensors: " + name + " has " + std::to_string(found->second.size) + " values, expected " +
-                                std::to_string(size));
+    throw std::invalid_argument("tensors: " + name + " has " + std::to_string(found->second.size) +
+                                " values, expected " + std::to_string(size));
   return found->second.data;
 }
 
 class Packer {
  public:
-  Packer(const Shape& shape, const Tensors& tensors, Layout& layout) : shape_(shape), tensors_(tensors), layout_(layout) {}
+  Packer(const Shape& shape, const Tensors& tensors, Layout& layout)
+      : shape_(shape), tensors_(tensors), layout_(layout) {}
 
   Matrix plain(const std::string& name, int inputs, int outputs, bool bias) {
     Matrix m = blank(inputs, outputs);
