@@ -115,7 +115,8 @@ class AsyncStream:
             raise lost(error) from error
 
     async def _flush(self) -> None:
-        with suppress(ConnectionClosed):  # what the server said last may still have to be read; then it is told
+        # where the socket is closed, what the server said last may still have to be read; reading tells of it
+        with suppress(ConnectionClosed):
             for text in self._conversation.outgoing():
                 await self._socket.send(text)
 

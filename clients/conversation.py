@@ -126,8 +126,9 @@ class Conversation:
         if self.created and not self.done:
             self._say_what_is_near()
             self._say_what_was_heard()
-        frames = [message.to_json() for message in self._outbox]
-        self._outbox.clear()
+        frames = []
+        while self._outbox:  # one by one: another thread may be saying something
+            frames.append(self._outbox.popleft().to_json())
         return frames
 
     def take(self, frame: str | bytes) -> Block | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from types import TracebackType
 from typing import Any, Final
 
@@ -73,6 +74,7 @@ class Stream:
 
     def __init__(self, socket: ClientConnection, conversation: Conversation, timeouts: Timeouts) -> None:
         self._socket, self._conversation, self._timeouts = socket, conversation, timeouts
+        self._sending = Lock()  # keeps what several threads say in order
 
     @property
     def created(self) -> SessionCreated:
@@ -151,7 +153,10 @@ class Stream:
             raise lost(error) from error
 
     def _flush(self) -> None:
-        with suppress(ConnectionClosed):  # what the server said last may still have to be read; then it is told
+        with (
+            self._sending,
+            suppress(ConnectionClosed),
+        ):  # what the server said last may still have to be read; then it is told
             for text in self._conversation.outgoing():
                 self._socket.send(text)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -33,6 +33,8 @@ from ostinato.clients.cli.options import (
 
 if TYPE_CHECKING:
     from ostinato.server.score import Playable, Score
+
+WARNINGS_TOLD: Final = 5  # of those a stream can have; --json tells more
 
 
 def synth(
@@ -131,6 +133,8 @@ def play(
             stream.perform(score.events)
             listen(stream, write, status)
     status.say(described(stream.report, rate))
+    for warning in stream.report.warnings[:WARNINGS_TOLD]:
+        status.say(f"ostinato: {warning}")
     if json:
         print(json_format.dumps(summary(stream)), file=sys.stderr if output == STDOUT else sys.stdout)
     if stream.report.errors:
