@@ -77,4 +77,4 @@ def _fail(_: Request, __: Exception) -> JSONResponse:
 
 
 def _answer(error: ProtocolError, status: int, headers: Mapping[str, str]) -> JSONResponse:
-    return JSONResponse(HttpError(error=error.detail).model_dump(), status, headers=dict(headers))
+    return JSONResponse(HttpError.of(error.detail).model_dump(), status, headers=dict(headers))

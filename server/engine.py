@@ -29,7 +29,7 @@ from ostinato.server.protocol import (
     CloseCode,
     ProtocolError,
 )
-from ostinato.server.scheduler import Plan, Scheduler
+from ostinato.server.scheduler import Demand, Plan, Scheduler
 from ostinato.server.session import Session
 
 log = logging.getLogger(__name__)
@@ -175,26 +175,38 @@ class Engine:
 
     def _schedule(self) -> Plan | None:
         now = time.monotonic()
-        demands = [d for d in (s.demand(now) for s in self._sessions.values()) if d is not None]
+        demands: list[Demand] = []
+        for session in self._sessions.values():
+            with _guarded(session):
+                demand = session.demand(now)
+                if demand is not None:
+                    demands.append(demand)
         live_open = any(s.live and s.running for s in self._sessions.values())
         return self._scheduler.choose(demands, live_open=live_open)
 
     def _advance(self, plan: Plan) -> Block:
         """Draw the next hops of every voice of the plan's sessions, all together."""
         began, sampler = time.perf_counter(), self._pools[plan.model].sampler
-        sessions = [self._sessions[i] for i in plan.sessions]
+        sessions, hops = [self._sessions[i] for i in plan.sessions], plan.hops
         for session in sessions:
             with _guarded(session):
                 for slot, key in session.begin_block().resets:
                     sampler.reset(slot, key)
-        sessions = [s for s in sessions if not s.over]
-        hops = min((s.performance.frames_until_change(plan.hops) for s in sessions), default=0)
-        voices = {s.id: s.performance.controls(hops) for s in sessions}
-        frames = [(slot, controls) for own in voices.values() for slot, controls in own]
-        drawn = np.zeros((0, hops * sampler.config.network.hop), dtype=np.float32)
+                hops = min(hops, session.performance.frames_until_change(hops))
+        slots: list[int] = []
+        frames: list[NDArray[np.float32]] = []
+        voices: dict[str, int] = {}
+        for session in sessions:
+            with _guarded(session):
+                sounding = [] if session.over else session.performance.controls(hops)
+                slots += [slot for slot, _ in sounding]
+                frames += [controls for _, controls in sounding]
+                voices[session.id] = len(sounding)
         if frames:
-            drawn = self._step(plan, sampler, [slot for slot, _ in frames], np.stack([c for _, c in frames]))
-        return Block(began, hops, drawn, {i: len(own) for i, own in voices.items()})
+            drawn = self._step(plan, sampler, slots, np.stack(frames))
+        else:
+            drawn = np.zeros((0, hops * sampler.config.network.hop), dtype=np.float32)
+        return Block(began, hops, drawn, voices)
 
     def _step(
         self, plan: Plan, sampler: Sampler, slots: list[int], controls: NDArray[np.float32]
@@ -223,8 +235,7 @@ class Engine:
             row += voices
         seconds = time.perf_counter() - block.began
         self._monitor.block(seconds)
-        if block.hops:
-            self._scheduler.charge(replace(plan, hops=block.hops), seconds)
+        self._scheduler.charge(replace(plan, hops=block.hops), seconds)
 
     def _rest(self) -> None:
         """Sleep until a listener wants more, somebody says something, or statistics are due."""

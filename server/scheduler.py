@@ -82,9 +82,13 @@ class Scheduler:
 
 
 def _plan_live(demands: Iterable[Demand], first: Demand) -> Plan:
-    """A block for the most urgent session, and for every live one of its model that can take as much."""
-    riders = [d for d in demands if d.live and d.model == first.model and d.room >= first.block]
-    return _together(riders, first.block)
+    """A block for the most urgent session, and for every live one of its model that can take as much.
+
+    No longer than the shortest block that any live session asks for, so that nobody waits out a neighbour's.
+    """
+    live = [d for d in demands if d.live]
+    hops = max(1, min(d.block for d in live))
+    return _together([d for d in live if d.model == first.model and d.room >= hops], hops)
 
 
 def _together(demands: Sequence[Demand], hops: int) -> Plan:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from ostinato.server.protocol.errors import ErrorDetail
+from ostinato.server.protocol.errors import ErrorDetail, ErrorKind
 from ostinato.server.protocol.faults import explain
 from ostinato.server.protocol.message import DURATION_S, Message, Note, Params
 
@@ -39,10 +39,26 @@ class SynthesizeRequest(SynthesizeOptions):
     notes: tuple[SynthesizeNote, ...] = Field(min_length=1, max_length=20_000)
 
 
+class HttpErrorDetail(Message):
+    """What was wrong."""
+
+    type: ErrorKind
+    code: str
+    message: str
+    param: str | None = None  # the field
+
+
 class HttpError(Message):
     """The body of every error."""
 
-    error: ErrorDetail
+    error: HttpErrorDetail
+
+    @classmethod
+    def of(cls, detail: ErrorDetail) -> HttpError:
+        """The same as it is told over HTTP, where there are no events."""
+        return cls(
+            error=HttpErrorDetail(type=detail.type, code=detail.code, message=detail.message, param=detail.param)
+        )
 
 
 def parse_body(body: bytes) -> SynthesizeRequest:
