@@ -1,0 +1,46 @@
+import subprocess
+import sys
+
+import pytest
+
+from ostinato.models import registry
+from ostinato.models.sampling.choose import EngineName, open_sampler
+from ostinato.models.sampling.contract import SamplerError
+
+TINY = registry.load("tiny")
+
+
+def test_auto_takes_the_native_kernel_and_says_why() -> None:
+    sampler, why = open_sampler(TINY, slots=3)
+    assert (sampler.build.engine, sampler.build.device, sampler.slots) == ("native", "cpu", 3)
+    assert why == "the fastest on a CPU"
+
+
+@pytest.mark.parametrize("engine", ["native", "torch", "naive"])
+def test_what_is_asked_for_is_taken(engine: EngineName) -> None:
+    sampler, why = open_sampler(TINY, engine, "cpu", slots=1)
+    assert (sampler.build.engine, why) == (engine, "asked for")
+
+
+@pytest.mark.parametrize("engine", ["native", "naive"])
+def test_cuda_is_for_torch_alone(engine: EngineName) -> None:
+    with pytest.raises(SamplerError, match=f"device: 'cuda' .*'{engine}'"):
+        open_sampler(TINY, engine, "cuda", slots=1)
+
+
+def test_without_the_kernel_auto_takes_torch_and_says_why() -> None:
+    code = """
+import sys
+sys.modules["ostinato.models.native._kernel"] = None
+from ostinato.models import registry
+from ostinato.models.sampling.choose import open_sampler
+sampler, why = open_sampler(registry.load("tiny"), slots=1)
+print(sampler.build.engine, why)
+try:
+    open_sampler(registry.load("tiny"), "native", slots=1)
+except ValueError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "torch the native kernel is not here" in told
+    assert "engine: 'native' was not built" in told

@@ -1,0 +1,100 @@
+import subprocess
+import sys
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from ostinato.models import registry
+from ostinato.server.protocol import Error, NoteOn, SessionCreated, Stats
+from tests.server.serving import Listener, Serving, serving
+
+KEY = "a key that nobody guesses"
+
+
+def test_models_are_listed_with_their_controls(server: Serving) -> None:
+    (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
+    config = registry.load("tiny").config
+    assert (model["id"], model["sample_rate"], model["hop"]) == ("tiny", 44100, 64)
+    assert model["macs_per_sample"] == config.network.macs_per_sample
+    gain = next(control for control in model["controls"] if control["name"] == "gain")
+    assert (gain["unit"], gain["low"], gain["high"], gain["default"]) == ("dB", -60, 12, 0)
+    assert httpx.get(f"{server.url}/v1/models/tiny").json() == model
+
+
+def test_an_unknown_model_or_path_is_answered_in_the_one_shape_of_errors(server: Serving) -> None:
+    unknown = httpx.get(f"{server.url}/v1/models/nonesuch")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_model")
+    nowhere = httpx.get(f"{server.url}/nowhere")
+    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
+    wrong = httpx.delete(f"{server.url}/v1/models")
+    assert (wrong.status_code, set(wrong.json()["error"])) == (405, {"type", "code", "message", "param"})
+
+
+def test_a_warm_server_is_ready(server: Serving) -> None:
+    assert httpx.get(f"{server.url}/healthz").json() == {"status": "alive"}
+    assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready"}
+
+
+def test_a_server_slower_than_real_time_is_alive_but_not_ready() -> None:
+    with serving(engine="naive", slots=1) as server:
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        answer = httpx.get(f"{server.url}/readyz")
+        assert answer.status_code == 503
+        assert "slower than real time: tiny at" in answer.json()["reason"]
+        assert answer.headers["retry-after"]
+
+
+def test_latency_is_reported_for_the_engine_and_each_session(server: Serving) -> None:
+    with Listener(server) as listener:
+        listener.start(mode="live").say(NoteOn(event_id="on", note=60))
+        session_id = listener.hear_until(SessionCreated).session_id
+        while not listener.heard.all(Stats) or listener.heard.all(Stats)[-1].rtf is None:
+            listener.hear_one()
+        report = httpx.get(f"{server.url}/v1/latency").json()
+    assert report["budget_us"] == {"tiny": 22.676}
+    for quantity in ("step_us", "us_per_sample", "rtf", "block_ms", "wait_ms", "send_ms", "ttfa_ms"):
+        spread = report["engine"][quantity]
+        assert 0 <= spread["p50"] <= spread["p99"]
+        assert spread["count"] > 0
+    session = next(s for s in report["sessions"] if s["session_id"] == session_id)
+    assert (session["model"], session["mode"], session["voices"]) == ("tiny", "live", 1)
+
+
+def test_a_key_is_asked_for_where_there_is_one() -> None:
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    with serving(api_key=KEY) as server:
+        for path in ("/v1/models", "/v1/models/tiny", "/v1/latency"):
+            refused = httpx.get(server.url + path)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (401, "not_authorised")
+            assert refused.headers["www-authenticate"] == "Bearer"
+            assert httpx.get(server.url + path, headers={"Authorization": "Bearer wrong"}).status_code == 401
+            assert httpx.get(server.url + path, headers=bearer).status_code == 200
+        assert httpx.post(f"{server.url}/v1/audio/synthesize", json={}).status_code == 401
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        with Listener(server) as stranger:
+            heard = stranger.hear_out()
+            assert heard.one(Error).error.type == "not_authorised"
+            assert heard.close_code == 1008
+        with Listener(server, additional_headers=bearer) as friend:
+            friend.start().hear_until(SessionCreated)
+
+
+def test_a_socket_without_the_subprotocol_is_served_too(server: Serving) -> None:
+    with connect(server.stream_url) as socket:
+        assert socket.subprotocol is None
+        socket.send('{"type": "session.start", "model": "tiny"}')
+        assert "session.created" in str(socket.recv(timeout=10))
+
+
+@pytest.mark.parametrize("engine", ["auto", "native"])
+def test_a_native_server_never_imports_torch(engine: str) -> None:
+    code = f"""
+import sys
+from tests.server.serving import Listener, serving
+from ostinato.server.protocol import ControlApplied, NoteOn
+with serving(engine={engine!r}) as server, Listener(server) as listener:
+    listener.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+assert "torch" not in sys.modules, "torch was imported"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,43 @@
+from ostinato.server.playhead import Playhead
+
+
+def test_it_plays_what_it_gets_from_when_it_gets_it() -> None:
+    playhead = Playhead(1000)
+    assert playhead.position(5.0) == 0.0
+    playhead.deliver(200, 10.0)
+    assert playhead.position(10.125) == 125.0
+    assert playhead.buffered(10.125) == 0.075
+    assert playhead.position(11.0) == 200.0  # no further than what was sent
+
+
+def test_running_dry_is_an_underrun_unless_the_stream_rests() -> None:
+    playhead = Playhead(1000)
+    playhead.deliver(100, 0.0)
+    playhead.deliver(100, 0.0625)
+    assert playhead.underruns == 0
+    playhead.deliver(100, 0.5)
+    assert playhead.underruns == 1
+    assert playhead.position(0.5625) == 262.5  # it went on from where it had stopped
+    playhead.rest()
+    playhead.deliver(100, 9.0)
+    assert playhead.underruns == 1
+
+
+def test_a_report_corrects_it_but_never_beyond_what_was_sent_or_the_clock() -> None:
+    playhead = Playhead(1000)
+    playhead.report(50, 0.0)
+    playhead.deliver(1000, 0.0)
+    playhead.report(20, 0.125)
+    assert playhead.position(0.125) == 20.0
+    playhead.report(500, 0.25)
+    assert playhead.position(0.25) == 250.0
+    playhead.report(10**9, 5.0)
+    assert playhead.position(5.0) == 1000.0
+
+
+def test_it_knows_when_it_will_be_where() -> None:
+    playhead = Playhead(1000)
+    assert playhead.when(0) is None
+    playhead.deliver(100, 2.0)
+    assert playhead.when(50) == 2.0 + 50 / 1000
+    assert playhead.when(101) is None  # that takes more audio

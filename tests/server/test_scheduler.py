@@ -1,0 +1,128 @@
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato.server.scheduler import FAST_SHARE, Demand, Plan, Scheduler
+
+HOP_S = 64 / 44100
+
+
+def demand(session: str, **fields: Any) -> Demand:  # noqa: ANN401
+    values: dict[str, Any] = {"deadline": 0.0, "room": 10, "block": 4, "voices": 1, "live": True, "model": "m"} | fields
+    return Demand(session=session, **values)
+
+
+def test_the_listener_who_runs_dry_first_goes_first() -> None:
+    demands = [demand("a", deadline=2.0, model="m"), demand("b", deadline=1.0, model="n")]
+    assert Scheduler().choose(demands, live_open=True) == Plan("n", ("b",), 4, True, 1)
+
+
+def test_others_of_the_model_that_can_take_as_much_ride_along() -> None:
+    demands = [demand("a", room=4), demand("b", room=3), demand("c", room=9, block=9), demand("d", model="n")]
+    plan = Scheduler().choose(demands, live_open=True)
+    assert plan is not None
+    assert (plan.sessions, plan.hops) == (("a", "c"), 4)
+
+
+def test_a_block_is_no_longer_than_anybody_can_wait() -> None:
+    plan = Scheduler().choose([demand("a", room=20, block=14), demand("b", room=1, block=3)], live_open=True)
+    assert plan is not None
+    assert (plan.sessions, plan.hops) == (("a",), 3)
+
+
+def test_who_has_enough_can_wait() -> None:
+    assert Scheduler().choose([demand("a", room=3, block=4)], live_open=True) is None
+
+
+def test_live_goes_before_fast_and_fast_takes_what_is_left() -> None:
+    fast = demand("f", live=False, deadline=-99.0)
+    scheduler = Scheduler()
+    first = scheduler.choose([fast, demand("a")], live_open=True)
+    assert first is not None
+    assert first.sessions == ("a",)
+    second = scheduler.choose([fast, demand("a", room=3)], live_open=True)
+    assert second is not None
+    assert second.sessions == ("f",)
+    assert second.hops == 1  # its cost is not known yet
+
+
+def test_fast_sessions_take_turns() -> None:
+    demands = [demand("f", live=False, deadline=5.0), demand("g", live=False, deadline=4.0, model="n")]
+    plan = Scheduler().choose(demands, live_open=False)
+    assert plan is not None
+    assert (plan.sessions, plan.hops) == (("g",), 4)
+
+
+@dataclass
+class Listening:
+    """A live listener in simulated time: it plays from its first block on and runs dry at its deadline."""
+
+    lead: int  # hops
+    joins: float
+    drawn: int = 0
+    began: float | None = None
+    missed: float = 0.0
+
+    def demand(self, name: str, now: float) -> Demand | None:
+        if now < self.joins:
+            return None
+        played = 0.0 if self.began is None else (now - self.began) / HOP_S
+        self.missed = max(self.missed, played - self.drawn)
+        left = self.drawn - played
+        block = max(1, min(14, self.lead // 2))
+        block = min(block, max(4, int(left)))
+        return Demand(name, "m", True, now + left * HOP_S, int(self.lead - left), block, 1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(13, 400), st.floats(0, 0.5)), min_size=1, max_size=24),
+    st.integers(0, 6),
+    st.floats(0.05, 0.75),
+    st.floats(0.0, 1.0),
+)
+def test_no_listener_runs_dry_while_there_is_capacity_and_nothing_starves(
+    listeners: list[tuple[int, float]], fast: int, load: float, shared: float
+) -> None:
+    """A step of n voices costs a fixed and a proportional part; together they are `load` of real time at most."""
+    scheduler, now = Scheduler(), 0.0
+    live = {f"l{i}": Listening(lead, joins) for i, (lead, joins) in enumerate(listeners)}
+    served = {f"f{i}": 0.0 for i in range(fast)}
+    fast_hops = dict.fromkeys(served, 0)
+    whole = load * HOP_S
+    fixed, each = whole * shared, whole * (1 - shared) / len(live)
+    while now < 1.5:
+        demands = [d for d in (who.demand(name, now) for name, who in live.items()) if d is not None]
+        demands += [Demand(name, "m", False, at, 50, 14, 1) for name, at in served.items()]
+        plan = scheduler.choose(demands, live_open=True)
+        if plan is None:
+            now += 0.0005
+            continue
+        seconds = plan.hops * (fixed + each * plan.voices)
+        scheduler.charge(plan, seconds)
+        now += seconds
+        for name in plan.sessions:
+            if name in live:
+                listener = live[name]
+                listener.began = now if listener.began is None else listener.began
+                listener.drawn += plan.hops
+            else:
+                served[name] = now
+                fast_hops[name] += plan.hops
+    assert all(listener.missed <= 0 for listener in live.values())
+    assert all(listener.drawn * HOP_S > 1.5 - listener.joins for listener in live.values())
+    assert all(fast_hops.values())
+
+
+def test_fast_sessions_keep_their_share_when_live_ones_leave_nothing() -> None:
+    scheduler, fast_s, now = Scheduler(), 0.0, 0.0
+    while now < 10.0:
+        demands = [demand("l", room=14, block=14), demand("f", live=False, deadline=now)]
+        plan = scheduler.choose(demands, live_open=True)
+        assert plan is not None
+        seconds = plan.hops * plan.voices * 0.001
+        scheduler.charge(plan, seconds)
+        now += seconds
+        fast_s += 0.0 if plan.live else seconds
+    assert fast_s / now > 0.9 * FAST_SHARE

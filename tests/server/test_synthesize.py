@@ -1,0 +1,177 @@
+import io
+import json
+import socket
+import time
+from typing import Any
+
+import httpx
+import mido  # type: ignore[import-untyped]
+import numpy as np
+import pytest
+import soundfile  # type: ignore[import-untyped]
+
+from ostinato.models import registry
+from ostinato.models.sampling.native import NativeSampler
+from ostinato.server.midi import from_midi
+from ostinato.server.pcm import encode
+from ostinato.server.render import render
+from ostinato.server.score import Score, TimedNote, from_notes
+from tests.server.serving import Listener, Serving, eventually, serving, whole
+from tests.songs import as_bytes, canon
+
+NOTES: list[dict[str, Any]] = [
+    {"note": 60, "duration_s": 0.3},
+    {"note": 64, "duration_s": 0.2, "start_s": 0.1, "velocity": 0.5},
+]
+TINY = registry.load("tiny")
+
+
+def post(server: Serving, **body: Any) -> httpx.Response:  # noqa: ANN401
+    return httpx.post(f"{server.url}/v1/audio/synthesize", json={"notes": NOTES, "seed": 3, **body}, timeout=30)
+
+
+def rendered(score: Score, seed: int) -> bytes:
+    blocks = list(render(score, NativeSampler(TINY, score.voices), seed))
+    return encode(np.concatenate(blocks), "pcm_s16le")
+
+
+def score() -> Score:
+    return from_notes([TimedNote(**note) for note in NOTES], TINY.config)
+
+
+def test_a_wav_has_an_exact_header_and_the_samples_of_an_offline_render(server: Serving) -> None:
+    answer = post(server)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "audio/wav"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    samples, rate = soundfile.read(io.BytesIO(answer.content), dtype="int16")
+    assert (rate, len(samples)) == (44100, score().samples)
+    assert samples.tobytes() == rendered(score(), 3) == answer.content[44:]
+
+
+def test_every_format_holds_the_same_sound(server: Serving) -> None:
+    wav = post(server).content[44:]
+    assert post(server, format="pcm").content == wav
+    flac, _ = soundfile.read(io.BytesIO(post(server, format="flac").content), dtype="int16")
+    assert flac.tobytes() == wav
+    ogg, rate = soundfile.read(io.BytesIO(post(server, format="ogg").content))
+    assert (len(ogg), rate) == (len(wav) // 2, 44100)
+
+
+def test_a_midi_file_sounds_as_it_does_offline(server: Serving) -> None:
+    song = as_bytes(canon(3.0))
+    answer = httpx.post(
+        f"{server.url}/v1/audio/synthesize",
+        content=song,
+        params={"seed": 5, "format": "pcm"},
+        headers={"content-type": "audio/midi"},
+        timeout=30,
+    )
+    assert answer.content == rendered(from_midi(song, TINY.config), 5)
+    assert answer.headers["ostinato-seed"] == "5"
+
+
+def test_the_same_events_streamed_live_are_the_same_sound(server: Serving) -> None:
+    want = score()
+    with Listener(server) as listener:
+        listener.start(mode="fast", voices=want.voices, seed=3, duration_s=want.samples / 44100)
+        listener.say({"type": "stream.pause"}, *want.events, {"type": "stream.resume"})
+        heard = listener.hear_out()
+    whole(heard)
+    assert heard.pcm == post(server, format="pcm").content
+
+
+def test_what_cannot_be_played_is_told_in_headers(server: Serving) -> None:
+    file = mido.MidiFile()
+    track = mido.MidiTrack()
+    file.tracks.append(track)
+    for channel in (0, 9):
+        track.append(mido.Message("note_on", note=60, velocity=80, channel=channel, time=0))
+        track.append(mido.Message("note_off", note=60, channel=channel, time=100))
+    answer = httpx.post(
+        f"{server.url}/v1/audio/synthesize", content=as_bytes(file), headers={"content-type": "audio/midi"}
+    )
+    assert any("channel 10" in warning for warning in json.loads(answer.headers["ostinato-warnings"]))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        ({"notes": [{"note": 200, "duration_s": 1}]}, 400, "invalid_value", "notes.0.note"),
+        ({"notes": [{"note": 60, "duration_s": -1}]}, 400, "invalid_value", "notes.0.duration_s"),
+        ({"notes": []}, 400, "invalid_value", "notes"),
+        ({"notes": [{"note": 60}]}, 400, "missing_field", "notes.0.duration_s"),
+        ({"notes": [{"note": 60, "duration_s": 1, "instrument": "drum"}]}, 400, "invalid_value", "notes[0].instrument"),
+        ({"notes": [{"note": 60, "duration_s": 3600}]}, 400, "invalid_value", "duration_s"),
+        ({"model": "nonesuch"}, 404, "unknown_model", "model"),
+        ({"format": "mp3"}, 400, "invalid_value", "format"),
+        ({"controls": {"gain": 99}}, 400, "invalid_value", "controls.gain"),
+        ({"colour": "red"}, 400, "unknown_field", "colour"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_field(
+    server: Serving, body: dict[str, Any], status: int, code: str, param: str
+) -> None:
+    answer = post(server, **body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+    assert param in error["message"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"RIFF....", as_bytes(canon(3.0))[:-40]])
+@pytest.mark.parametrize("kind", ["application/json", "audio/midi"])
+def test_what_cannot_be_read_is_refused(server: Serving, content: bytes, kind: str) -> None:
+    answer = httpx.post(f"{server.url}/v1/audio/synthesize", content=content, headers={"content-type": kind})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]
+
+
+def test_a_body_too_big_is_refused(server: Serving) -> None:
+    answer = httpx.post(f"{server.url}/v1/audio/synthesize", content=b" " * (3 * 2**20))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_big")
+
+
+def test_a_full_server_says_when_to_try_again(server: Serving) -> None:
+    with Listener(server) as listener:
+        listener.start(voices=32)
+        assert eventually(lambda: server.free_slots == 0)
+        answer = post(server)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "full")
+        assert int(answer.headers["retry-after"]) > 0
+
+
+def long_request(server: Serving) -> httpx.Request:
+    note = {"note": 60, "duration_s": 1200}
+    return httpx.Request("POST", f"{server.url}/v1/audio/synthesize", json={"notes": [note], "format": "pcm"})
+
+
+def test_a_failure_midway_aborts_the_transfer(server: Serving) -> None:
+    with httpx.Client() as client:
+        answer = client.send(long_request(server), stream=True)
+        pieces = answer.iter_raw()
+        next(pieces)
+        (session,) = server.engine._sessions.values()
+        session.performance._voices = None  # type: ignore[assignment]
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+            list(pieces)
+    assert server.settled()
+
+
+def test_a_client_that_is_gone_frees_its_slots(server: Serving) -> None:
+    with httpx.Client() as client:
+        answer = client.send(long_request(server), stream=True)
+        pieces = answer.iter_raw()
+        next(pieces)
+        assert server.free_slots < 32
+        answer.close()
+    assert server.settled()
+
+
+def test_a_client_that_does_not_read_frees_its_slots() -> None:
+    with serving(stall_s=0.5) as server, socket.create_connection(("127.0.0.1", server.port)) as peer:
+        request = long_request(server)
+        head = f"POST /v1/audio/synthesize HTTP/1.1\r\nHost: x\r\nContent-Length: {len(request.content)}\r\n\r\n"
+        peer.sendall(head.encode() + request.content)
+        assert eventually(lambda: server.free_slots < 32)
+        time.sleep(0.2)
+        assert server.settled()
