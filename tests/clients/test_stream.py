@@ -165,7 +165,7 @@ def test_what_breaks_off_or_makes_no_sense_is_told(frames: list[str | bytes], ki
             connection.send(frame)
         connection.close(1011, "no more")
 
-    with stub(handle) as url, pytest.raises(kind), connect(url, timeouts=QUICK) as stream:
+    with stub(handle) as url, pytest.raises(kind), connect(url) as stream:
         list(stream)
 
 

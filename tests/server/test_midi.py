@@ -252,7 +252,7 @@ def test_hostile_files_are_answered_within_seconds(data: bytes) -> None:
     began = time.process_time()
     with pytest.raises(ScoreError):
         from_midi(data, MODEL)
-    assert time.process_time() - began < 6.0
+    assert time.process_time() - began < 10.0
 
 
 STATUS = (
