@@ -22,7 +22,7 @@ from ostinato.server.pcm import encode
 from ostinato.server.protocol import SUBPROTOCOL, AudioFormat, ControlApplied, Encoding, ServerMessage, SessionStart
 from ostinato.server.render import render
 from ostinato.server.score import Score, TimedNote, from_notes
-from tests.clients.conftest import running_server
+from tests.server.serving import serving
 from tests.songs import as_bytes, canon
 
 TINY = load("tiny")
@@ -116,10 +116,10 @@ def test_a_bad_event_is_kept_and_the_stream_goes_on(server: str) -> None:
 
 
 def test_a_key_opens_a_server_that_wants_one() -> None:
-    with running_server(api_key="open sesame", slots=2) as url:
+    with serving(api_key="open sesame", slots=2) as running:
         with pytest.raises(RefusedError, match="Authorization"):
-            connect(url, SessionStart(model="tiny"))
-        with connect(url, SessionStart(model="tiny"), api_key="open sesame") as stream:
+            connect(running.url, SessionStart(model="tiny"))
+        with connect(running.url, SessionStart(model="tiny"), api_key="open sesame") as stream:
             assert stream.created.model == "tiny"
 
 
