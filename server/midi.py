@@ -142,6 +142,8 @@ class _Transcript:
 
     def take(self, sample: int, message: Message) -> None:
         """Follow one message, heard at this sample."""
+        if message.type == "unknown_meta":  # mido 1.3 forgets the time before one
+            self._unplayed["meta event of unknown type; what follows may come early"] += 1
         if message.is_meta or message.type == "sysex":
             return
         if not hasattr(message, "channel"):

@@ -187,6 +187,13 @@ def test_what_is_not_played_is_named_once_with_its_count() -> None:
     )
 
 
+def test_a_meta_event_that_nobody_knows_is_named() -> None:
+    unknown = mido.UnknownMetaMessage(0x60, [1])
+    assert read([on(60), unknown, off(60)]).warnings == (
+        "not played: 1 x meta event of unknown type; what follows may come early",
+    )
+
+
 def test_the_canon_is_for_four_voices_within_its_range() -> None:
     score = from_midi(as_bytes(canon(180)), MODEL)
     pitches = [note for note, _ in ons(score)]
