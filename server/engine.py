@@ -23,7 +23,7 @@ from ostinato.models.sampling.choose import DeviceName, EngineName
 from ostinato.models.sampling.contract import Build, Sampler
 from ostinato.server.admission import admit, full
 from ostinato.server.latency import LatencyReport, Monitor, budget_us
-from ostinato.server.mailbox import Delivered, Opening
+from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.pool import Card, Pool
 from ostinato.server.protocol import (
     CloseCode,
@@ -172,6 +172,7 @@ class Engine:
                 self._close(session)
         if now - self._reported_at >= STATS_S:
             self._report(now)
+        self._announce()
 
     def _schedule(self) -> Plan | None:
         now = time.monotonic()
@@ -236,6 +237,11 @@ class Engine:
         seconds = time.perf_counter() - block.began
         self._monitor.block(seconds)
         self._scheduler.charge(replace(plan, hops=block.hops), seconds)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Let the connections know of what their mailboxes hold."""
+        announce(session.mailbox for session in self._sessions.values())
 
     def _rest(self) -> None:
         """Sleep until a listener wants more, somebody says something, or statistics are due."""
@@ -255,10 +261,12 @@ class Engine:
             session = admit(opening, self._pools[opening.start.model], self._config.lead_ms)
         except ProtocolError as error:
             opening.mailbox.refuse(error)
+            announce([opening.mailbox])
         else:
             self._sessions[session.id] = session
 
     def _close(self, session: Session) -> None:
+        announce([session.mailbox])
         del self._sessions[session.id]
         self._pools[session.model].release(session.slots)
         if not self._sessions:
@@ -285,7 +293,9 @@ class Engine:
             session.fail(leaving)
             self._close(session)
         while not self._openings.empty():
-            self._openings.get_nowait().mailbox.refuse(leaving)
+            mailbox = self._openings.get_nowait().mailbox
+            mailbox.refuse(leaving)
+            announce([mailbox])
 
 
 @contextmanager

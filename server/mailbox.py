@@ -7,8 +7,10 @@ other, so neither waits for the other; who finds a queue full stops feeding it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -57,8 +59,9 @@ class Mailbox:
         self._inbox: deque[tuple[float, Incoming]] = deque()  # with the time of receipt
         self._outbox: deque[Outgoing] = deque()
         self._wake_engine = wake_engine
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._arrived = asyncio.Event()
+        self._unannounced = False
 
     # On the event loop
 
@@ -87,10 +90,12 @@ class Mailbox:
     # On the engine's thread, or for what the connection itself has to tell, on the event loop
 
     def put(self, *items: Outgoing) -> None:
-        """Pass items on to the listener."""
+        """Pass items on to the listener; from the engine's thread, `announce` must follow."""
         self._outbox.extend(items)
-        if not self._arrived.is_set() and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arrived.set)
+        if threading.get_ident() == self._thread:
+            self._arrived.set()
+        else:
+            self._unannounced = True
 
     def refuse(self, error: ProtocolError) -> None:
         """Tell the listener of an error, and that nothing follows where it is fatal."""
@@ -101,6 +106,25 @@ class Mailbox:
     def take(self) -> list[tuple[float, Incoming]]:
         """What the listener said since the last call."""
         return [self._inbox.popleft() for _ in range(len(self._inbox))]
+
+
+def announce(mailboxes: Iterable[Mailbox]) -> None:
+    """Wake the connections whose mailboxes have something new, with one call into their event loop.
+
+    One call for all, once a block is done: the event loop then works while the next block is drawn, instead of
+    taking the interpreter from the engine in the middle of a delivery.
+    """
+    fresh = [m for m in mailboxes if m._unannounced]
+    for mailbox in fresh:
+        mailbox._unannounced = False
+    for loop in {m._loop for m in fresh}:
+        with suppress(RuntimeError):  # the loop was closed: nobody is left to be woken
+            loop.call_soon_threadsafe(_wake, [m._arrived for m in fresh if m._loop is loop])
+
+
+def _wake(arrivals: Iterable[asyncio.Event]) -> None:
+    for arrived in arrivals:
+        arrived.set()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ SEND_BUFFER_BYTES: Final = 128 * 1024  # of each socket: what waits is to wait w
 LONGEST_FRAME_BYTES: Final = (
     4 * MESSAGE_BYTES
 )  # above it the socket is closed unread; below, with an error that says why
+SWITCH_S: Final = 0.001  # how long the event loop may keep the engine from the interpreter: less than a hop
 LOOK_AGAIN_S: Final = 0.05
 
 LOGGING: Final[dict[str, Any]] = {
@@ -47,6 +48,7 @@ def serve(settings: Settings) -> None:
         SamplerError: an engine or a device that can't be had.
     """
     app = create_app(settings, load_models(settings.models))
+    sys.setswitchinterval(SWITCH_S)
     with bind(settings.host, settings.port) as listener:
         server = make_server(app, settings)
         engine: Engine = app.state.service.engine
