@@ -4,42 +4,44 @@ from __future__ import annotations
 
 
 class Playhead:
-    """A listener that plays what it gets as soon as it has it, corrected by what it reports.
+    """A listener that plays as soon as it has a little in hand, at first and whenever it ran dry.
 
-    Times are seconds of one monotonic clock. The position never passes what was sent, nor what the clock allows.
+    What it reports corrects this. Times are seconds of one monotonic clock. The position never passes what was sent,
+    nor what the clock allows.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, in_hand: int = 0) -> None:
         self.sent = 0  # samples handed to the socket
         self.underruns = 0  # times that audio came after the listener had run dry
-        self._rate = sample_rate
+        self._rate, self._in_hand = sample_rate, in_hand
         self._began: float | None = None  # when the first sample was sent
-        self._base, self._since = 0.0, 0.0  # it was at sample `base` at time `since`, and played on
+        self._base, self._since = 0.0, 0.0  # it was at sample `base` at time `since`
+        self._playing = False  # and went on from there; else it waits for more
         self._resting = False  # the stream is paused: running dry is no fault
 
     def position(self, now: float) -> float:
         """The sample that is heard."""
-        if self._began is None:
-            return 0.0
+        if not self._playing:
+            return self._base
         return min(float(self.sent), self._base + (now - self._since) * self._rate)
 
     def when(self, sample: float) -> float | None:
         """The time at which the position will be there; None where that takes more audio first."""
-        if self._began is None or sample > self.sent:
+        if not self._playing or sample > self.sent:
             return None
         return self._since + (sample - self._base) / self._rate
 
     def deliver(self, samples: int, now: float) -> None:
         """So many more samples were handed to the socket."""
-        position = self.position(now)
         if self._began is None:
             self._began = now
-            self._base, self._since = 0.0, now
-        elif position >= self.sent:
+        if self._playing and self.position(now) >= self.sent:
             self.underruns += not self._resting
-            self._base, self._since = float(self.sent), now
+            self._base, self._playing = float(self.sent), False
         self._resting = False
         self.sent += samples
+        if not self._playing and self.sent - self._base >= self._in_hand:
+            self._since, self._playing = now, True
 
     def rest(self) -> None:
         """The stream pauses."""
@@ -49,7 +51,7 @@ class Playhead:
         """The listener says where it is. Held to what was sent and to the time since the first sample."""
         if self._began is not None:
             self._base = min(float(played), float(self.sent), (now - self._began) * self._rate)
-            self._since = now
+            self._since, self._playing = now, True
 
     def buffered(self, now: float) -> float:
         """Seconds of audio that the listener has and has not played."""

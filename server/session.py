@@ -40,6 +40,7 @@ from ostinato.server.protocol import (
 from ostinato.server.scheduler import Demand
 
 FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
+IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
 FAST_AHEAD_S: Final = 1.0  # what a fast session may have waiting for its socket
 REMEMBERED_IDS: Final = 16_384  # event_ids, against sending one twice
 FEED_S: Final = 1.0  # how far ahead of its time an event of a score is submitted
@@ -63,7 +64,6 @@ class Session:
         self.start: Final[SessionStart] = start
         self.mailbox: Final = opening.mailbox
         self.performance: Final = performance
-        self.playhead: Final = Playhead(performance.sample_rate)
         self.latency: Final = SessionLatency(opening.received_at)
         self.over = False  # nothing more will be drawn; the slots are free
         rate = performance.sample_rate
@@ -71,6 +71,7 @@ class Session:
         self._length: Final = opening.samples or asked or round(DURATION_S * rate)
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
         self._lead: Final = max(performance.hop, round(lead_ms / 1000.0 * rate))  # samples
+        self.playhead: Final = Playhead(rate, min(round(IN_HAND_S * rate), self._lead // 2))
         block = round(start.format.frame_ms / 1000.0 * rate) // performance.hop
         self._block: Final = max(1, min(block, self._lead // performance.hop // 2 if self.live else block))
         self._score = deque(opening.score)

@@ -23,6 +23,19 @@ def test_running_dry_is_an_underrun_unless_the_stream_rests() -> None:
     assert playhead.underruns == 1
 
 
+def test_it_waits_until_it_has_a_little_in_hand() -> None:
+    playhead = Playhead(1000, in_hand=150)
+    playhead.deliver(100, 0.0)
+    assert (playhead.position(5.0), playhead.when(50)) == (0.0, None)
+    playhead.deliver(100, 5.0)
+    assert playhead.position(5.125) == 125.0
+    playhead.deliver(100, 6.0)
+    assert playhead.underruns == 1
+    assert playhead.position(7.0) == 200.0
+    playhead.deliver(100, 7.0)
+    assert (playhead.position(7.125), playhead.underruns) == (325.0, 1)
+
+
 def test_a_report_corrects_it_but_never_beyond_what_was_sent_or_the_clock() -> None:
     playhead = Playhead(1000)
     playhead.report(50, 0.0)
