@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from ostinato.models.checkpoint import Checkpoint, save_checkpoint
-from ostinato.models.config import ModelConfig
+from ostinato.models.checkpoint import save_checkpoint
+from ostinato.models.config import ModelConfig, WaveNetConfig
 from ostinato.models.registry import load_name_or_folder
+from ostinato.models.sampling.choose import open_sampler
 from ostinato.models.training.budget import Budget
-from ostinato.models.training.dataset import DatasetError, Recording, note_frames, read_dataset, write_dataset
-from ostinato.models.training.evaluation import (
-    likelihood,
-    make_sampler,
-    measure_bends,
-    measure_note,
-    play_notes,
-    summarise,
-)
+from ostinato.models.training.dataset import Dataset, DatasetError, Recording, read_dataset, write_dataset
+from ostinato.models.training.evaluation import measure_bends, play_recordings
+from ostinato.models.training.figures import make_report
 from ostinato.models.training.loop import Settings, Trainer, TrainingError
 from ostinato.models.training.measures import Audio
 from ostinato.models.training.notes import Split
@@ -71,6 +65,7 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     seed: int = 0,
+    learning_rate: float = Settings.learning_rate,
     resume: bool = False,
     config: ModelConfig | None = None,
 ) -> Path:
@@ -86,10 +81,11 @@ def train(
     torch.set_num_threads(threads)
     config = config or default_config()
     dataset = read_dataset(data)
-    if (dataset.sample_rate, dataset.hop) != (config.network.sample_rate, config.network.hop):
-        raise DatasetError(f"{data}: made for {dataset.sample_rate} Hz and a hop of {dataset.hop}; make it again")
+    check_fit(dataset, config.network, data)
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
-    trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, Settings(seed=seed), device)
+    trainer = Trainer(
+        config, dataset.of_split(Split.TRAIN), budget, Settings(seed=seed, learning_rate=learning_rate), device
+    )
     state = out / STATE
     if resume and not state.is_file():
         raise TrainingError(f"{state}: nothing to resume")
@@ -132,7 +128,7 @@ def evaluate(
     seed: int = 0,
     every: int = 1,
 ) -> dict[str, Any]:
-    """Play every unbent long note of a data set (or every `every`-th of them) free-running, and measure it.
+    """Play the unbent notes of a data set (or every `every`-th of them) free-running, and measure them.
 
     `model` is a name or a folder; `temperature` is the model's own where it is None. Returns figures for each split
     (`train`, `held-out pitch`, `held-out velocity`), bends, likelihoods, and each note; with `out`, also writes them to
@@ -143,61 +139,41 @@ def evaluate(
         UnknownModelError: where the model is.
     """
     checkpoint, dataset = load_name_or_folder(model), read_dataset(data)
-    net = checkpoint.config.network
-    temperature = checkpoint.config.temperature if temperature is None else temperature
-    plain = [r for r in dataset.recordings if r.note.bend_cents == 0][::every]
-    sampler = make_sampler(checkpoint, slots)
-    frames = [
-        note_frames(r.note, len(r.frames), hop=net.hop, sample_rate=net.sample_rate, temperature=temperature)
-        for r in plain
-    ]
-    played = play_notes(sampler, frames, seed)
-    figures = [measure_note(r, audio, net.sample_rate) for r, audio in zip(plain, played, strict=True)]
-    bends = measure_bends(sampler, [r.note for r in plain if r.note.velocity == PICTURED_VELOCITY], temperature, seed)
-    report: dict[str, Any] = {
-        "model": model,
-        "engine": sampler.build.engine,
-        "temperature": temperature,
-        "parameters": checkpoint.parameters,
-        "macs_per_sample": net.macs_per_sample,
-        "splits": {
-            split.value: {
-                **summarise([f for r, f in zip(plain, figures, strict=True) if r.note.split is split]),
-                **dict(
-                    zip(("bits_per_sample", "bits_past_zeroed"), _likelihood(checkpoint, plain, split), strict=True)
-                ),
-            }
-            for split in Split
-            if any(r.note.split is split for r in plain)
-        },
-        "bends": {
-            "notes": len(bends),
-            "mean_cents": sum(abs(e) for _, _, e in bends) / max(len(bends), 1),
-            "worst_cents": max((abs(e) for _, _, e in bends), default=0.0),
-        },
-        "notes": [{**r.note.to_json(), **asdict(f)} for r, f in zip(plain, figures, strict=True)],
-    }
+    network = checkpoint.config.network
+    check_fit(dataset, network, data)
+    warmth = checkpoint.config.temperature if temperature is None else temperature
+    recordings = [r for r in dataset.recordings if r.note.bend_cents == 0][::every]
+    sampler, _ = open_sampler(checkpoint, slots=slots)
+    played = play_recordings(sampler, recordings, warmth, seed)
+    bent = [r.note for r in recordings if r.note.velocity == PICTURED_VELOCITY]
+    bends = measure_bends(sampler, bent, warmth, seed)
+    report = {"model": model, "engine": sampler.build.engine, "temperature": warmth, "seed": seed} | make_report(
+        checkpoint, recordings, played, bends
+    )
     if out is not None:
-        write_report(report, plain, played, out, net.sample_rate)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        draw_notes(recordings, played, out / "spectrograms.png", network.sample_rate)
     return report
 
 
-def _likelihood(checkpoint: Checkpoint, recordings: Sequence[Recording], split: Split) -> tuple[float, float]:
-    return likelihood(checkpoint, [r for r in recordings if r.note.split is split])
-
-
-def write_report(
-    report: dict[str, Any], recordings: Sequence[Recording], played: Sequence[Audio], out: Path, sample_rate: int
-) -> None:
-    """Write `evaluation.json`, and the spectrograms of a few notes beside their recordings."""
+def draw_notes(recordings: Sequence[Recording], played: Sequence[Audio], path: Path, sample_rate: int) -> None:
+    """The spectrograms of a few notes beside their recordings."""
     from ostinato.models.training.pictures import draw_spectrograms
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     rows = [
         (f"key {r.note.key:g}, {r.note.split.value}", r.audio, audio)
         for r, audio in zip(recordings, played, strict=True)
         if r.note.key in PICTURED_KEYS and r.note.velocity == PICTURED_VELOCITY
     ]
     if rows:
-        draw_spectrograms(rows, out / "spectrograms.png", sample_rate=sample_rate)
+        draw_spectrograms(rows, path, sample_rate=sample_rate)
+
+
+def check_fit(dataset: Dataset, network: WaveNetConfig, data: Path) -> None:
+    """Refuse a data set of another sample rate or hop than the network's."""
+    if (dataset.sample_rate, dataset.hop) != (network.sample_rate, network.hop):
+        raise DatasetError(
+            f"{data}: made for {dataset.sample_rate} Hz and a hop of {dataset.hop}, "
+            f"not {network.sample_rate} Hz and {network.hop}; make it again"
+        )

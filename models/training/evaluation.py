@@ -6,9 +6,9 @@ Every note is played through the sampler contract, many at once, each in a slot 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.noise import voice_key
 from ostinato.models.sampling.contract import Sampler
-from ostinato.models.sampling.torch_sampler import TorchSampler, build_network
+from ostinato.models.sampling.torch_sampler import build_network
 from ostinato.models.training import measures
 from ostinato.models.training.crops import Crops
 from ostinato.models.training.dataset import Recording, note_frames
@@ -28,8 +28,6 @@ SUSTAIN_S: Final = (0.3, 1.5)  # from the onset: where a held note is steady
 AFTER_RELEASE_S: Final = (0.3, 0.4)
 BENDS_CENTS: Final = (-200.0, 200.0)
 CHUNK_HOPS: Final = 32
-
-MakeSampler = Callable[[Checkpoint, int], Sampler]
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,22 @@ def play_notes(sampler: Sampler, notes: Sequence[NDArray[np.float32]], seed: int
     return played
 
 
+def play_recordings(
+    sampler: Sampler, recordings: Sequence[Recording], temperature: float, seed: int
+) -> list[NDArray[np.float32]]:
+    """Draw the note of each recording, as long as it is: [T] each."""
+    net = sampler.config.network
+    frames = [
+        note_frames(r.note, len(r.frames), hop=net.hop, sample_rate=net.sample_rate, temperature=temperature)
+        for r in recordings
+    ]
+    return play_notes(sampler, frames, seed)
+
+
 def measure_note(recording: Recording, played: NDArray[np.float32], sample_rate: int) -> NoteFigures:
     """Compare a free-running note with its recording."""
     hertz, release = recording.note.hertz, recording.release
-    sustain = slice(int(SUSTAIN_S[0] * sample_rate), min(int(SUSTAIN_S[1] * sample_rate), release))
+    sustain = steady(release, sample_rate)
     after = slice(*(release + int(s * sample_rate) for s in AFTER_RELEASE_S))
     level, silence = measures.level_db(played[sustain]), measures.level_db(played[after])
     return NoteFigures(
@@ -79,6 +89,12 @@ def measure_note(recording: Recording, played: NDArray[np.float32], sample_rate:
         after_release_dbfs=silence,
         after_release_db=silence - level,
     )
+
+
+def steady(release: int, sample_rate: int) -> slice:
+    """The samples of a held note that are measured: `SUSTAIN_S`, or the latter half of a shorter one."""
+    start, stop = (int(s * sample_rate) for s in SUSTAIN_S)
+    return slice(min(start, release // 2), min(stop, release))
 
 
 def measure_bends(
@@ -114,37 +130,3 @@ def likelihood(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> tuple
             bits[i] -= float(log_prob.mean()) / math.log(2)
     own, deaf = bits / max(len(recordings), 1)
     return float(own), float(deaf)
-
-
-def make_sampler(checkpoint: Checkpoint, slots: int) -> Sampler:
-    """The fastest sampler there is; says so where that is not the native one."""
-    try:
-        from ostinato.models.sampling.native import NativeSampler
-    except ImportError as error:
-        print(f"the native sampler is not here ({error}); the torch one is used and takes much longer")
-        return TorchSampler(checkpoint, slots)
-    sampler: Sampler = NativeSampler(checkpoint, slots)
-    return sampler
-
-
-def summarise(figures: Sequence[NoteFigures]) -> dict[str, Any]:
-    """Mean and worst of each figure over a set of notes."""
-    column = {name: np.array([getattr(f, name) for f in figures]) for name in NoteFigures.__dataclass_fields__}
-    short = column["recording_hnr_db"] - column["hnr_db"]
-    return {
-        "notes": len(figures),
-        "pitch_cents": spread(np.abs(column["pitch_cents"])),
-        "within_10_cents": float(np.mean(np.abs(column["pitch_cents"]) <= 10)),
-        "hnr_db": spread(column["hnr_db"], worst=np.min),
-        "recording_hnr_db": spread(column["recording_hnr_db"], worst=np.min),
-        "hnr_short_db": spread(short),
-        "level_difference_db": spread(np.abs(column["level_db"])),
-        "log_mel_db": spread(column["log_mel_db"]),
-        "after_release_dbfs": spread(column["after_release_dbfs"]),
-        "after_release_db": spread(column["after_release_db"]),
-    }
-
-
-def spread(values: NDArray[np.float64], worst: Callable[[NDArray[np.float64]], Any] = np.max) -> dict[str, float]:
-    """Mean, median and worst."""
-    return {"mean": float(values.mean()), "median": float(np.median(values)), "worst": float(worst(values))}

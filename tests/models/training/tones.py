@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ostinato.models.training.dataset import Recording
 from ostinato.models.training.notes import Note, Split
 
@@ -19,10 +20,14 @@ def envelope(samples: int, release: int) -> NDArray[np.float64]:
     return np.asarray(np.minimum(t / ATTACK_S, 1) * 10 ** (-30 * after))
 
 
-def tone(note: Note, samples: int, start: float = 0.2, level: float = 0.2) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def tone(
+    note: Note, samples: int, start: float = 0.2, level: float = 0.2
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Three harmonics of a note, and the phase of the first in turns: a cosine that begins at `start`."""
-    turns = start + note.hertz / RATE * np.arange(samples)
-    wave = sum(level / k * np.cos(2 * np.pi * k * turns) for k in (1, 2, 3))
+    turns = start + np.arange(samples, dtype=np.float64) * (note.hertz / RATE)
+    wave = np.zeros(samples)
+    for k in (1, 2, 3):
+        wave += level / k * np.cos(2 * np.pi * k * turns)
     return (wave * envelope(samples, note.held(HOP, RATE))).astype(np.float32), turns
 
 
