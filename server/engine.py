@@ -131,6 +131,11 @@ class Engine:
     def _run(self) -> None:
         try:
             self._load()
+        except ValueError as error:  # an engine or a device that can't be had: told by whoever started this one
+            self.fault = error
+            self._shut()
+            return
+        try:
             while not self._stopping:
                 self._listen()
                 plan = self._schedule()

@@ -27,17 +27,6 @@ LONGEST_FRAME_BYTES: Final = (
 SWITCH_S: Final = 0.001  # how long the event loop may keep the engine from the interpreter: less than a hop
 LOOK_AGAIN_S: Final = 0.05
 
-LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
-    "loggers": {
-        "ostinato": {"handlers": ["stderr"], "propagate": False},
-        "uvicorn": {"handlers": ["stderr"], "propagate": False},
-    },
-}
-
 
 def serve(settings: Settings) -> None:
     """Serve until interrupted.
@@ -80,19 +69,29 @@ def bind(host: str, port: int) -> socket.socket:
 
 def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """Uvicorn around an application."""
-    levels = {name: {**logger, "level": settings.log_level.upper()} for name, logger in LOGGING["loggers"].items()}
     config = uvicorn.Config(
         app,
         ws=StreamProtocol,
         ws_per_message_deflate=False,
         ws_max_size=LONGEST_FRAME_BYTES,
-        log_config={**LOGGING, "loggers": levels},
-        log_level=settings.log_level,
+        log_config=_logging(settings.log_level),
         access_log=settings.log_level == "debug",
         server_header=False,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)
+
+
+def _logging(level: str) -> dict[str, Any]:
+    """Everything to stderr; of uvicorn's own doings, only what is wrong, unless all is asked for."""
+    levels = {"ostinato": level.upper(), "uvicorn": "WARNING" if level == "info" else level.upper()}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
+        "loggers": {name: {"handlers": ["stderr"], "propagate": False, "level": own} for name, own in levels.items()},
+    }
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket, engine: Engine) -> None:

@@ -1,0 +1,59 @@
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from ostinato.models.registry import UnknownModelError
+from ostinato.models.sampling.contract import SamplerError
+from ostinato.server.main import bind, load_models, serve
+from ostinato.server.settings import read_settings
+
+SERVE = """
+from ostinato.server.main import serve
+from ostinato.server.settings import read_settings
+serve(read_settings(models=("tiny",), port=0))
+"""
+
+
+def test_it_tells_in_one_line_what_it_serves_and_stops_when_asked() -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVE], stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        told = re.fullmatch(r"ostinato: tiny on native/\w+ \(the fastest on a CPU\), RTF (\S+), at (\S+)\n", line)
+        assert told, line
+        assert 0 < float(told[1]) < 1
+        assert httpx.get(f"{told[2]}/readyz").status_code == 200
+        began = time.monotonic()
+        os.kill(server.pid, signal.SIGTERM)
+        server.wait(timeout=10)
+        assert time.monotonic() - began < 5
+        assert server.stderr.read() == ""
+
+
+def test_what_cannot_be_had_is_told_before_anything_is_served() -> None:
+    with pytest.raises(UnknownModelError, match="nonesuch"):
+        serve(read_settings(models=("nonesuch",), port=0))
+    with pytest.raises(SamplerError, match="cuda"):
+        serve(read_settings(models=("tiny",), port=0, engine="native", device="cuda"))
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        listener.listen()
+        with pytest.raises(OSError, match="in use"):
+            bind("127.0.0.1", listener.getsockname()[1])
+
+
+def test_connections_keep_little_in_the_kernel() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * 128 * 1024
+
+
+def test_models_are_served_under_their_own_names() -> None:
+    assert list(load_models(("tiny", "r32"))) == ["tiny", "r32"]
