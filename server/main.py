@@ -56,7 +56,8 @@ def load_models(models: Sequence[str]) -> dict[str, Checkpoint]:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket whose connections keep little in the kernel."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends without delay only where a socket names its protocol; else frames wait 40 ms for an acknowledgement
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:

@@ -131,6 +131,21 @@ def test_a_listener_that_reports_itself_behind_is_not_run_away_from(server: Serv
         assert listener.heard.arrivals[-1][1] < 0.3 * RATE
 
 
+def test_a_control_is_heard_soon(server: Serving) -> None:
+    delays = []
+    with Listener(server) as listener:
+        listener.start(mode="live", lead_ms=20.0).say(NoteOn(event_id="on", note=60))
+        listener.hear_until(ControlApplied)
+        for i in range(20):
+            began = time.monotonic()
+            listener.say(ControlUpdate(event_id=f"c{i}", params={"bend": float(i)}))
+            applied = listener.hear_until(ControlApplied)
+            while not listener.heard.arrivals or listener.heard.arrivals[-1][1] <= applied.sample:
+                listener.hear_one()
+            delays.append(time.monotonic() - began)
+    assert sorted(delays)[10] < 0.03  # far below what a delayed acknowledgement costs
+
+
 def test_silence_streams_on_while_live_and_not_while_fast(server: Serving) -> None:
     with Listener(server) as live, Listener(server) as fast:
         for listener, mode in ((live, "live"), (fast, "fast")):
