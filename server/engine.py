@@ -131,7 +131,7 @@ class Engine:
     def _run(self) -> None:
         try:
             self._load()
-        except ValueError as error:  # an engine or a device that can't be had: told by whoever started this one
+        except Exception as error:  # such as a device that can't be had: told by whoever started this one
             self.fault = error
             self._shut()
             return

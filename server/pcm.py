@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from ostinato.server.protocol import Encoding
 
-SAMPLE_BYTES: dict[Encoding, int] = {"pcm_s16le": 2, "pcm_f32le": 4}
-
 
 def encode(samples: NDArray[np.float32], encoding: Encoding) -> bytes:
     """Little-endian PCM of samples in [-1, 1]; 16 bits are rounded to even, and what is outside is clipped."""

@@ -67,7 +67,7 @@ class Session:
         self.latency: Final = SessionLatency(opening.received_at)
         self.over = False  # nothing more will be drawn; the slots are free
         rate = performance.sample_rate
-        asked = None if start.duration_s is None else round(start.duration_s * rate)
+        asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
         self._length: Final = opening.samples or asked or round(DURATION_S * rate)
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
         self._lead: Final = max(performance.hop, round(lead_ms / 1000.0 * rate))  # samples
