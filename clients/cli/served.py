@@ -58,7 +58,7 @@ def ask_model(server: str, name: str, api_key: str | None = None) -> ServedModel
 
 def _understood(told: Any) -> ServedModel:  # noqa: ANN401 (JSON)
     instruments = tuple(
-        Instrument(name=i["name"], low=i["low"], high=i["high"], programs=tuple(i.get("programs", ())))
+        Instrument(name=i["name"], low=i["low"], high=i["high"], programs=tuple(i["programs"]))
         for i in told["instruments"]
     )
     clock = ServedClock(int(told["sample_rate"]), int(told["hop"]))

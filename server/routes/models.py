@@ -29,11 +29,12 @@ class ControlInfo(BaseModel):
 
 
 class InstrumentInfo(BaseModel):
-    """One instrument, and the MIDI notes it was taught."""
+    """One instrument, the MIDI notes it was taught, and the General MIDI programs (from 0) that it plays."""
 
     name: str
     low: float
     high: float
+    programs: tuple[int, ...]
 
 
 class ModelInfo(BaseModel):
@@ -73,7 +74,7 @@ def describe(name: str, card: Card) -> ModelInfo:
         parameters=card.parameters,
         receptive_field=network.receptive_field,
         macs_per_sample=network.macs_per_sample,
-        instruments=tuple(InstrumentInfo(name=i.name, low=i.low, high=i.high) for i in config.instruments),
+        instruments=tuple(InstrumentInfo(**instrument.model_dump()) for instrument in config.instruments),
         controls=tuple(ControlInfo(**asdict(spec)) for spec in card.controls),
     )
 

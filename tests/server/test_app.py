@@ -19,6 +19,7 @@ def test_models_are_listed_with_their_controls(server: Serving) -> None:
     assert model["macs_per_sample"] == config.network.macs_per_sample
     gain = next(control for control in model["controls"] if control["name"] == "gain")
     assert (gain["unit"], gain["low"], gain["high"], gain["default"]) == ("dB", -60, 12, 0)
+    assert model["instruments"] == [instrument.model_dump(mode="json") for instrument in config.instruments]
     assert httpx.get(f"{server.url}/v1/models/tiny").json() == model
 
 
