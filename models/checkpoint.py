@@ -12,12 +12,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
 from ostinato.models.config import ModelConfig, read_config
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "weights.safetensors"
+MOST_NAMED: Final = 10  # faults that one message lists
 
 
 class CheckpointError(ValueError):
@@ -45,7 +47,7 @@ class Checkpoint:
             elif not np.isfinite(tensor).all():
                 faults.append(f"{name}: holds a value that is not finite")
         if faults:
-            raise CheckpointError("\n".join(sorted(faults)))
+            raise CheckpointError(_listed(sorted(faults)))
         for tensor in self.tensors.values():
             tensor.flags.writeable = False
 
@@ -67,13 +69,24 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             raise CheckpointError(f"{folder}: no {name}")
     config = read_config(folder / CONFIG)
     try:
-        tensors = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: {error}") from error
-    try:
-        return Checkpoint(config, tensors)
-    except CheckpointError as error:
+        return Checkpoint(config, _read_tensors(folder / WEIGHTS))
+    except (CheckpointError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}:\n{error}") from error
+
+
+def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Every tensor of a file, refusing types that numpy may not even have a name for."""
+    with safe_open(path, framework="numpy") as file:
+        types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (no mapping)
+        faults = [f"{name}: {kind}, expected F32" for name, kind in sorted(types.items()) if kind != "F32"]
+        if faults:
+            raise CheckpointError(_listed(faults))
+        return {name: file.get_tensor(name) for name in types}
+
+
+def _listed(faults: list[str]) -> str:
+    more = len(faults) - MOST_NAMED
+    return "\n".join(faults[:MOST_NAMED] + ([f"and {more} more"] if more > 0 else []))
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:

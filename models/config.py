@@ -6,13 +6,15 @@ Free of torch, so that a server on the native sampler can read a checkpoint with
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ostinato.models.controls import FEATURES
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ostinato.models.controls import FEATURES
 
 
 class ConfigError(ValueError):
@@ -231,20 +233,26 @@ def parse_config(data: dict[str, Any], *, source: str = "config") -> ModelConfig
     try:
         return ModelConfig.model_validate(data)
     except ValidationError as error:
-        lines = [
-            f"{source}: {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (value: {e['input']!r})"
-            if e["type"] != "missing"
-            else f"{source}: {'.'.join(map(str, e['loc']))}: missing"
-            for e in error.errors()
-        ]
-        raise ConfigError("\n".join(lines)) from error
+        raise ConfigError("\n".join(f"{source}: {line}" for line in _explained(error))) from error
+
+
+def _explained(error: ValidationError) -> Iterator[str]:
+    """A line for each fault: its key, what is wrong, the value."""
+    faults = error.errors()
+    for fault in faults:
+        # pydantic counts only the sound items of a list, and calls it too short where one is faulty
+        inside = any(other["loc"][:-1] == fault["loc"] for other in faults)
+        if fault["type"] == "too_short" and inside:
+            continue
+        key = ".".join(map(str, fault["loc"])) or "config"
+        yield f"{key}: missing" if fault["type"] == "missing" else f"{key}: {fault['msg']} (value: {fault['input']!r})"
 
 
 def read_config(path: Path) -> ModelConfig:
     """Read `config.json`. Raises ConfigError when it is not JSON or not a config."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a config is a JSON object, not {type(data).__name__}")

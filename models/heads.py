@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import torch
-from ostinato.models.config import GaussianHead, HeadConfig, LogisticsHead, MuLawHead
 from torch import Tensor
 from torch.nn import functional
+
+from ostinato.models.config import GaussianHead, HeadConfig, LogisticsHead, MuLawHead
 
 STEP: Final = 2.0**-15
 """Width of a 16-bit level; likelihoods are per such level, whatever the amplitude."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint
 from ostinato.models.config import (
     ExcitationConfig,

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from ostinato.models.config import WaveNetConfig
 from ostinato.models.controls import FEATURES, FRAME, ONSET_RATE, RELEASE_RATE
 from ostinato.models.excitation import harmonics
 from ostinato.models.heads import make_head
-from torch import Tensor, nn
-from torch.nn import functional
 
 
 def control_features(frames: Tensor) -> Tensor:

@@ -54,17 +54,22 @@ class Settings(BaseSettings):
         return self
 
 
+def refuse_unknown_variables() -> None:
+    """Raise a SettingsError that names every OSTINATO_ variable which nothing reads."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | ELSEWHERE
+    unknown = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known]
+    if unknown:
+        faults = [f"{name}: no such setting (value: {os.environ[name]!r})" for name in sorted(unknown)]
+        raise SettingsError("\n".join([*faults, f"there are {', '.join(sorted(known))}"]))
+
+
 def read_settings(**arguments: Any) -> Settings:  # noqa: ANN401
     """Settings from the environment, arguments going first; those that are None are left to the environment.
 
     Raises:
         SettingsError: naming every unknown OSTINATO_ variable, and every malformed value.
     """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | ELSEWHERE
-    unknown = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known]
-    if unknown:
-        faults = [f"{name}: no such setting (value: {os.environ[name]!r})" for name in sorted(unknown)]
-        raise SettingsError("\n".join([*faults, f"there are {', '.join(sorted(known))}"]))
+    refuse_unknown_variables()
     try:
         return Settings(**{name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ostinato.clients.cli.faults import Commands
+from ostinato.clients.cli.faults import Commands, bad_input
 from ostinato.clients.cli.serving import bench, models, serve
 from ostinato.clients.cli.sound import play, synth
 from ostinato.clients.cli.training import data, evaluate, train
@@ -12,11 +12,20 @@ from ostinato.clients.cli.training import data, evaluate, train
 app = typer.Typer(
     name="ostinato",
     cls=Commands,
-    help="Sample-level autoregressive audio, in real time.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def check_environment() -> None:
+    """Sample-level autoregressive audio, in real time."""
+    from ostinato.server.settings import SettingsError, refuse_unknown_variables
+
+    with bad_input(SettingsError):
+        refuse_unknown_variables()
+
 
 for command in (serve, synth, play, bench, models, data, train, evaluate):
     app.command()(command)

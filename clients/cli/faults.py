@@ -38,6 +38,18 @@ def bad_input(*kinds: type[Exception], about: str = "") -> Iterator[None]:
         raise Fault(f"{about}: {error}" if about else str(error)) from error
 
 
+@contextmanager
+def needs(*packages: str) -> Iterator[None]:
+    """Tell what to install where one of these is missing: torch, or a package of the `train` extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in packages:
+            raise
+        wanted = "torch" if error.name == "torch" else "'ostinato[train]'"
+        raise Fault(f"{error.name} is missing: pip install {wanted}", ExitCode.OTHER) from error
+
+
 class Commands(TyperGroup):
     """A group of commands whose faults, and click's own, are told in one line."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json as json_format
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ostinato.clients.cli.faults import ExitCode, Fault, bad_input
+from ostinato.clients.cli.faults import ExitCode, Fault, bad_input, needs
 from ostinato.clients.cli.options import Device, Engine, Json
 
 
@@ -74,7 +75,11 @@ def bench(
     from ostinato.models.sampling.contract import SamplerError
 
     chosen = model or ["default", "tiny", "r32", "r64"]
-    with bad_input(UnknownModelError, ConfigError, CheckpointError, SamplerError):
+    if picture is not None:
+        with needs("matplotlib"):
+            import_module("matplotlib")  # before minutes of measuring
+    faults = UnknownModelError, ConfigError, CheckpointError, SamplerError
+    with needs("torch"), bad_input(*faults):
         rows = measuring.bench(chosen, (engine,) if engine else measuring.ENGINES)
         if json:
             print(json_format.dumps([row.as_dict() for row in rows], indent=1))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ostinato.clients.cli.faults import Fault, bad_input
+from ostinato.clients.cli.faults import bad_input, needs
 from ostinato.clients.cli.options import SEED, Json, LocalModel, Temperature, within
 
 DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.")]
@@ -81,14 +81,13 @@ def evaluate(
 @contextmanager
 def _training() -> Iterator[None]:
     """Faults of training, told in a line. Its packages are an extra, and may not be there."""
-    try:
+    with needs("torch", "scipy", "tqdm", "matplotlib"):
         from ostinato.models.checkpoint import CheckpointError
         from ostinato.models.config import ConfigError
         from ostinato.models.registry import UnknownModelError
         from ostinato.models.training.dataset import DatasetError
         from ostinato.models.training.loop import TrainingError
         from ostinato.models.training.render import RenderError
-    except ModuleNotFoundError as error:
-        raise Fault(f"{error.name} is missing: pip install 'ostinato[train]'") from error
-    with bad_input(DatasetError, TrainingError, RenderError, UnknownModelError, ConfigError, CheckpointError):
-        yield
+
+        with bad_input(DatasetError, TrainingError, RenderError, UnknownModelError, ConfigError, CheckpointError):
+            yield

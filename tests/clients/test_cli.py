@@ -51,6 +51,29 @@ def test_the_command_itself_imports_nothing_heavy() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("command", ["models", "synth"])
+def test_a_variable_that_nothing_reads_is_refused_by_every_command(command: str) -> None:
+    result = run(command, OSTINATO_LEED_MS="20")
+    assert result.exit_code == 2
+    assert "OSTINATO_LEED_MS: no such setting (value: '20')" in result.stderr
+
+
+def test_a_missing_package_of_an_extra_is_named_with_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['tqdm'] = sys.modules['matplotlib'] = None\n"
+        "from ostinato.clients.cli import app\n"
+        "app(sys.argv[1:])\n"
+    )
+    for arguments in (["train", "--data", str(tmp_path)], ["bench", "--picture", str(tmp_path / "a.png")]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 1
+        assert done.stderr.endswith("is missing: pip install 'ostinato[train]'\n")
+        assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16"), ("ogg", "VORBIS")])
 def test_synth_writes_the_format_that_the_suffix_names(tmp_path: Path, suffix: str, subtype: str) -> None:
     path = tmp_path / f"note.{suffix}"

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch_file
 
 from ostinato.models import registry
 from ostinato.models.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
@@ -50,6 +52,19 @@ def test_a_misshapen_tensor_is_named_with_both_shapes(folder: Path) -> None:
 def test_a_value_that_is_not_finite_is_named(folder: Path) -> None:
     rewrite(folder, {**TINY.tensors, "input.bias": np.full(8, np.nan, np.float32)})
     with pytest.raises(CheckpointError, match=r"input\.bias: holds a value that is not finite"):
+        load_checkpoint(folder)
+
+
+def test_weights_of_another_type_are_named(folder: Path) -> None:
+    halved = {name: torch.from_numpy(tensor.copy()).bfloat16() for name, tensor in TINY.tensors.items()}
+    save_torch_file(halved, folder / "weights.safetensors")
+    with pytest.raises(CheckpointError, match=r"input\.bias: BF16, expected F32"):
+        load_checkpoint(folder)
+
+
+def test_a_long_list_of_faults_is_cut(folder: Path) -> None:
+    rewrite(folder, {})
+    with pytest.raises(CheckpointError, match=r"missing\nand \d+ more$"):
         load_checkpoint(folder)
 
 

@@ -78,10 +78,18 @@ def test_a_config_survives_its_json() -> None:
     assert parse_config(config.model_dump(mode="json")) == config
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "3"])
-def test_a_file_that_is_not_a_json_object_is_refused_by_name(text: str, tmp_path: Path) -> None:
+def test_a_faulty_item_does_not_make_its_list_too_short() -> None:
+    data = plain()
+    data["network"]["dilation_cycle"] = [0]
+    with pytest.raises(ConfigError) as error:
+        parse_config(data)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"3", b"\xff\xfe", b"[" * 100_000])
+def test_a_file_that_is_not_a_json_object_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(text)
+    path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"config\.json"):
         read_config(path)
 
