@@ -47,6 +47,9 @@ python:
 	  echo "make: $(PYTHON) is missing or older than 3.11; name another as PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "make: $(PYTHON) has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; \
+	  sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || { \
+	  echo "make: $(PYTHON) has no headers; on Debian: apt-get install python3-dev"; exit 1; }
 
 $(SERVE_STAMP): pyproject.toml constraints.txt $(NATIVE) | compiler python
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)

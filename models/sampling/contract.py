@@ -44,7 +44,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Build:
-    """Which sampler this is, for logs, the bench and `/v1/models`."""
+    """Which sampler this is, for logs and the bench."""
 
     engine: str  # naive, torch, native
     precision: str  # float32
