@@ -36,6 +36,7 @@ def train(
     steps: Annotated[int | None, typer.Option(callback=within(1, 1e9), help="Exactly so many steps.")] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option()] = "cpu",
     threads: Annotated[int, typer.Option(callback=within(1, 1024))] = 1,
+    learning_rate: Annotated[float, typer.Option(callback=within(1e-7, 1.0), help="At its highest.")] = 3e-3,
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
@@ -51,6 +52,7 @@ def train(
             device=device,
             threads=threads,
             seed=seed,
+            learning_rate=learning_rate,
             resume=resume,
         )
 
