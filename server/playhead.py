@@ -17,7 +17,8 @@ class Playhead:
         self._began: float | None = None  # when the first sample was sent
         self._base, self._since = 0.0, 0.0  # it was at sample `base` at time `since`
         self._playing = False  # and went on from there; else it waits for more
-        self._resting = False  # the stream is paused: running dry is no fault
+        self._resting = False  # the stream is paused
+        self._excused = False  # running dry is no fault: the stream is paused, or nothing was sent since
 
     def position(self, now: float) -> float:
         """The sample that is heard."""
@@ -36,16 +37,20 @@ class Playhead:
         if self._began is None:
             self._began = now
         if self._playing and self.position(now) >= self.sent:
-            self.underruns += not self._resting
+            self.underruns += not self._excused
             self._base, self._playing = float(self.sent), False
-        self._resting = False
+        self._excused = self._resting  # what was under way when the pause came ends no rest
         self.sent += samples
         if not self._playing and self.sent - self._base >= self._in_hand:
             self._since, self._playing = now, True
 
     def rest(self) -> None:
         """The stream pauses."""
-        self._resting = True
+        self._resting = self._excused = True
+
+    def resume(self) -> None:
+        """The stream goes on."""
+        self._resting = False
 
     def report(self, played: int, now: float) -> None:
         """The listener says where it is. Held to what was sent and to the time since the first sample."""

@@ -111,6 +111,7 @@ class Session:
                 self.playhead.rest()
             case StreamResume():
                 self._paused = False
+                self.playhead.resume()
                 self.latency.awaits_audio(at)
             case SessionEnd():
                 self._end()
@@ -253,6 +254,7 @@ class Session:
             self.mailbox.put(Warned(code="events_given_up", message=f"{given_up} events lay after the end"))
         self._score.clear()
         self._ending, self._paused = True, False
+        self.playhead.resume()
         if not self._started or (self.performance.sounding == 0 and not self.performance.due):
             self._done(self.performance.clock, "ended")
 

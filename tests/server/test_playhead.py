@@ -19,8 +19,22 @@ def test_running_dry_is_an_underrun_unless_the_stream_rests() -> None:
     assert playhead.underruns == 1
     assert playhead.position(0.5625) == 262.5  # it went on from where it had stopped
     playhead.rest()
+    playhead.resume()
     playhead.deliver(100, 9.0)
     assert playhead.underruns == 1
+    playhead.deliver(100, 20.0)
+    assert playhead.underruns == 2  # only the first delivery is excused
+
+
+def test_a_block_under_way_when_the_stream_pauses_ends_no_rest() -> None:
+    playhead = Playhead(1000)
+    playhead.deliver(100, 0.0)
+    playhead.rest()
+    playhead.deliver(100, 0.0625)
+    playhead.deliver(100, 5.0)
+    playhead.resume()
+    playhead.deliver(100, 9.0)
+    assert playhead.underruns == 0
 
 
 def test_it_waits_until_it_has_a_little_in_hand() -> None:
