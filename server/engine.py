@@ -24,6 +24,7 @@ from ostinato.models.sampling.contract import Build, Sampler
 from ostinato.server.admission import admit, full
 from ostinato.server.latency import LatencyReport, Monitor, budget_us
 from ostinato.server.mailbox import Delivered, Opening, announce
+from ostinato.server.measurements import Step
 from ostinato.server.pool import Card, Pool
 from ostinato.server.protocol import (
     CloseCode,
@@ -88,7 +89,8 @@ class Engine:
         self._pools: dict[str, Pool] = {}
         self._sessions: dict[str, Session] = {}
         self._scheduler = Scheduler()
-        self._monitor = Monitor(time.monotonic())
+        rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
+        self._monitor = Monitor(time.monotonic(), rates)
         self._report(time.monotonic())
 
     # For the event loop
@@ -209,15 +211,20 @@ class Engine:
                 frames += [controls for _, controls in sounding]
                 voices[session.id] = len(sounding)
         if frames:
-            drawn = self._step(plan, sampler, slots, np.stack(frames))
+            drawn = self._step(plan, sampler, slots, np.stack(frames), voices)
         else:
             drawn = np.zeros((0, hops * sampler.config.network.hop), dtype=np.float32)
         return Block(began, hops, drawn, voices)
 
     def _step(
-        self, plan: Plan, sampler: Sampler, slots: list[int], controls: NDArray[np.float32]
+        self,
+        plan: Plan,
+        sampler: Sampler,
+        slots: list[int],
+        controls: NDArray[np.float32],
+        voices: Mapping[str, int],
     ) -> NDArray[np.float32]:
-        """One call of the sampler, timed. Where it fails, the sessions that it was for end."""
+        """One call of the sampler, timed for whom it draws. Where it fails, the sessions that it was for end."""
         began = time.perf_counter()
         try:
             drawn = sampler.advance(slots, controls)
@@ -226,8 +233,11 @@ class Engine:
                 with _guarded(session):
                     raise error
             return np.zeros((len(slots), controls.shape[1] * sampler.config.network.hop), dtype=np.float32)
-        rate = sampler.config.network.sample_rate
-        self._monitor.stepped(time.perf_counter() - began, drawn.shape[1], len(slots), rate)
+        step = Step(time.monotonic(), time.perf_counter() - began, drawn.shape[1], len(slots))
+        self._monitor.stepped(plan.model, step)
+        for session_id, count in voices.items():
+            if count:
+                self._sessions[session_id].latency.carried_by(step)
         return drawn
 
     def _deliver(self, plan: Plan, block: Block) -> None:
@@ -251,7 +261,7 @@ class Engine:
     def _rest(self) -> None:
         """Sleep until a listener wants more, somebody says something, or statistics are due."""
         if not self._sessions:
-            self._woken.wait()
+            self._woken.wait(STATS_S)
             return
         now = time.monotonic()
         times = [at for at in (s.wakes_at(now) for s in self._sessions.values()) if at is not None]
@@ -274,21 +284,24 @@ class Engine:
         announce([session.mailbox])
         del self._sessions[session.id]
         self._pools[session.model].release(session.slots)
+        self._monitor.closed(session.underruns)
         if not self._sessions:
             self._report(time.monotonic())
 
     def _report(self, now: float) -> None:
         """Once a second: what was measured, for whoever asks and for each listener."""
         self._reported_at = now
-        engine = self._monitor.report(now)
+        for session in self._sessions.values():
+            session.latency.end_second()
+        sessions = tuple(s.report(now) for s in self._sessions.values())
         self.latency = LatencyReport(
             budget_us={name: budget_us(card.config.network.sample_rate) for name, card in self.cards.items()},
-            engine=engine,
-            sessions=tuple(s.report(now, engine.rtf.p50) for s in self._sessions.values()),
+            engine=self._monitor.report(now, sessions),
+            sessions=sessions,
         )
         for session in self._sessions.values():
             if session.sounded:
-                session.mailbox.put(session.stats(now, engine))
+                session.mailbox.put(session.stats(now))
 
     def _shut(self) -> None:
         """Tell whoever is left."""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.server.latency import EngineReport, SessionLatency, SessionReport, budget_us
+from ostinato.server.latency import SessionLatency, SessionReport, budget_us
 from ostinato.server.mailbox import Audio, Close, Delivered, Opening
 from ostinato.server.pcm import encode
 from ostinato.server.performance import BlockStart, Performance
@@ -64,7 +64,7 @@ class Session:
         self.start: Final[SessionStart] = start
         self.mailbox: Final = opening.mailbox
         self.performance: Final = performance
-        self.latency: Final = SessionLatency(opening.received_at)
+        self.latency: Final = SessionLatency(opening.received_at, performance.sample_rate)
         self.over = False  # nothing more will be drawn; the slots are free
         rate = performance.sample_rate
         asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
@@ -114,7 +114,7 @@ class Session:
                 self.playhead.resume()
                 self.latency.awaits_audio(at)
             case SessionEnd():
-                self._end()
+                self._end(at)
             case Ping():
                 self.mailbox.put(Pong(id=message.id))
             case _:
@@ -182,40 +182,43 @@ class Session:
         self._frames += 1
         self._served_at = now
         if last:
-            self._done(first + len(audio), self._reason if whole else "ended")
+            self._done(first + len(audio), self._reason if whole else "ended", now)
 
     def fail(self, error: ProtocolError) -> None:
         """Tell the listener; a fatal error ends the session."""
         self.mailbox.refuse(error)
         self.over = self.over or error.close is not None
 
-    def stats(self, now: float, engine: EngineReport) -> Stats:
-        """How it does, as its listener is told."""
+    def stats(self, now: float) -> Stats:
+        """How it does, as its listener is told: `latency.second`, and how it stands now."""
+        steps = self.latency.second
         return Stats(
-            rtf=engine.rtf.p50,
-            step_us_p50=engine.step_us.p50,
-            step_us_p99=engine.step_us.p99,
+            rtf=steps.rtf,
+            us_per_sample=steps.us_per_sample,
+            step_us_p50=steps.step_us_p50,
+            step_us_p99=steps.step_us_p99,
             ttfa_ms=self.latency.ttfa_ms,
             lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
             underruns=self.underruns,
             voices=self.performance.sounding,
-            batch=engine.batch,
+            batch=steps.batch,
             budget_us=budget_us(self.performance.sample_rate),
         )
 
-    def report(self, now: float, rtf: float | None) -> SessionReport:
+    def report(self, now: float) -> SessionReport:
         """How it does, as the monitor shows it."""
         return SessionReport(
             session_id=self.id,
             model=self.model,
             mode=self.start.mode,
+            running=self.running,
             clock_s=round(self.performance.clock / self.performance.sample_rate, 3),
             voices=self.performance.sounding,
             lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
             underruns=self.underruns,
             reported_underruns=self.latency.reported_underruns,
             ttfa_ms=self.latency.ttfa_ms,
-            rtf=rtf,
+            steps=self.latency.second,
         )
 
     @property
@@ -247,7 +250,7 @@ class Session:
             self._started = True
             self.latency.awaits_audio(at)
 
-    def _end(self) -> None:
+    def _end(self, at: float) -> None:
         """Let everything go; done at once where nothing sounds."""
         given_up = self.performance.finish()
         if given_up:
@@ -256,9 +259,12 @@ class Session:
         self._ending, self._paused = True, False
         self.playhead.resume()
         if not self._started or (self.performance.sounding == 0 and not self.performance.due):
-            self._done(self.performance.clock, "ended")
+            self._done(self.performance.clock, "ended", at)
 
-    def _done(self, samples: int, reason: DoneReason) -> None:
+    def _done(self, samples: int, reason: DoneReason, now: float) -> None:
+        if self._announced:
+            self.latency.end_second()
+            self.mailbox.put(self.stats(now))
         self.mailbox.put(AudioDone(samples=samples, sha256=self._hash.hexdigest(), reason=reason))
         self.mailbox.put(Close(CloseCode.DONE, reason))
         self.over = True

@@ -59,17 +59,22 @@ class ControlApplied(Message):
 
 
 class Stats(Message):
-    """How the session and its engine do, once a second. What was not measured yet is left out."""
+    """How the session does, once a second and before audio.done. What was not measured is left out.
+
+    A step is one sample of every stream of a batch. The figures of steps are of those that drew voices of this
+    session since the last stats; there are none where none did.
+    """
 
     type: Literal["stats"] = "stats"
-    rtf: float | None = None  # step_us_p50 / budget_us: below 1 is faster than real time
-    step_us_p50: float | None = None
+    rtf: float | None = None  # all the work of those steps / all the audio they drew: below 1 is faster than real time
+    us_per_sample: float | None = None  # the same work / the samples of all streams: one sample of one stream
+    step_us_p50: float | None = None  # over blocks, each with its mean; rtf * budget_us is the mean over all
     step_us_p99: float | None = None
     ttfa_ms: float | None = None
     lead_ms: float
     underruns: int
     voices: int
-    batch: int  # slots of the engine's last step
+    batch: int  # streams of the last step; 0 where there was none
     budget_us: float  # one sample's time
 
 

@@ -54,12 +54,19 @@ def test_latency_is_reported_for_the_engine_and_each_session(server: Serving) ->
             listener.hear_one()
         report = httpx.get(f"{server.url}/v1/latency").json()
     assert report["budget_us"] == {"tiny": 22.676}
-    for quantity in ("step_us", "us_per_sample", "rtf", "block_ms", "wait_ms", "send_ms", "ttfa_ms"):
-        spread = report["engine"][quantity]
+    engine = report["engine"]
+    model = engine["models"]["tiny"]
+    spreads = [model[q] for q in ("step_us", "us_per_sample", "rtf")]
+    for spread in [*spreads, *(engine[q] for q in ("block_ms", "wait_ms", "send_ms", "ttfa_ms"))]:
         assert 0 <= spread["p50"] <= spread["p99"]
         assert spread["count"] > 0
+    assert (engine["streams"], model["batch"]) == (1, 1)
+    assert 0 <= engine["lead_ms"]["least"] <= engine["lead_ms"]["most"] <= 200
     session = next(s for s in report["sessions"] if s["session_id"] == session_id)
     assert (session["model"], session["mode"], session["voices"]) == ("tiny", "live", 1)
+    assert session["steps"]["batch"] == 1
+    assert 0 < session["steps"]["step_us_p50"] <= session["steps"]["step_us_p99"]
+    assert session["ttfa_ms"] > 0
 
 
 def test_a_key_is_asked_for_where_there_is_one() -> None:
