@@ -15,8 +15,8 @@ class Report:
     """Figures of one stream. What was not measured is None."""
 
     samples: int = 0
-    rtf: float | None = None  # of the last second
-    worst_rtf: float | None = None
+    rtf: float | None = None  # of the last second, or its part, in which some of it was drawn
+    worst_rtf: float | None = None  # of all such seconds; each is all its work over all its audio
     ttfa_ms: float | None = None  # as the server measured it
     first_audio_ms: float | None = None  # from session.start to the first audio here
     lead_ms: float | None = None  # how far the server is ahead of the listener
@@ -26,7 +26,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
 
     def measured(self, stats: Stats) -> None:
-        """Take the server's figures of the last second."""
+        """Take the server's figures of the time since those before, a second at most; it sends the last at the end."""
         self.lead_ms = stats.lead_ms
         if stats.ttfa_ms is not None:
             self.ttfa_ms = stats.ttfa_ms

@@ -183,7 +183,8 @@ def test_figures_and_warnings_are_kept_and_every_message_is_passed_on() -> None:
     heard: list[ServerMessage] = []
     talk = Conversation(SessionStart(model="tiny"), heard.append)
     stats = Stats(rtf=0.5, ttfa_ms=9.0, lead_ms=180.0, underruns=0, voices=1, batch=1, budget_us=22.676)
-    messages = [stats, stats.model_copy(update={"rtf": 0.4}), Warned(code="late_event", message="late")]
+    silent = stats.model_copy(update={"rtf": None, "ttfa_ms": None})
+    messages = [stats, stats.model_copy(update={"rtf": 0.4}), silent, Warned(code="late_event", message="late")]
     for message in messages:
         talk.take(message.to_json())
     assert heard == messages
