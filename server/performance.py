@@ -108,6 +108,14 @@ class Performance:
         """Whether an event is to be applied at the clock."""
         return bool(self._pending) and self._pending[0][0] <= self.clock
 
+    @property
+    def room(self) -> int:
+        """Events that may still be submitted. Feeding a score that has to wait for it changes no sample.
+
+        Blocks never cross the first event that waits, so what comes after it is in time a block later.
+        """
+        return PENDING - len(self._pending)
+
     def submit(self, event: Event) -> Warned | None:
         """Take an event, to be applied at the next hop boundary at or after its time. Late ones apply at once.
 
@@ -116,7 +124,7 @@ class Performance:
         """
         if isinstance(event, ControlUpdate):
             self._steering.check(event.params, voice_id=event.voice_id, event_id=event.event_id)
-        if len(self._pending) >= PENDING:
+        if self.room == 0:
             raise ProtocolError(
                 "too_many_events", f"{PENDING} events wait already; send later ones later", event_id=event.event_id
             )

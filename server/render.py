@@ -50,7 +50,7 @@ def _play(score: Score, performance: Performance, sampler: Sampler, block_hops: 
     events = deque(score.events)
     while performance.clock < score.samples:
         horizon = performance.clock + block_hops * performance.hop
-        while events and (events[0].at_sample or 0) < horizon:
+        while events and performance.room and (events[0].at_sample or 0) < horizon:
             performance.submit(events.popleft())
         yield draw(performance, sampler, min(block_hops, (score.samples - performance.clock) // performance.hop))
 

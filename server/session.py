@@ -156,7 +156,7 @@ class Session:
     def begin_block(self) -> BlockStart:
         """Apply what is due at the clock, and tell the listener."""
         horizon = self.performance.clock + FEED_S * self.performance.sample_rate
-        while self._score and (self._score[0].at_sample or 0) < horizon:
+        while self._score and self.performance.room and (self._score[0].at_sample or 0) < horizon:
             self.performance.submit(self._score.popleft())
         if not self._announced:
             self._announced = True
