@@ -173,8 +173,8 @@ class Engine:
                         self._monitor.delivered(message, session.delivered(message))
                     else:
                         session.hear(message, at)
-            if now - session.last_heard > self._config.idle_s and not session.performance.sounding:
-                session.fail(ProtocolError("idle", "nothing was said or played for too long", close=CloseCode.IDLE))
+            with _guarded(session):
+                session.expire(now, self._config.idle_s)
             if session.over or session.mailbox.hung_up:
                 self._close(session)
         if now - self._reported_at >= STATS_S:

@@ -43,6 +43,7 @@ FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
 IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
 FAST_AHEAD_S: Final = 1.0  # what a fast session may have waiting for its socket
 REMEMBERED_IDS: Final = 16_384  # event_ids, against sending one twice
+LIFE_S: Final = DURATION_S + 600.0  # of wall time: the longest stream, and what it takes to begin and to pause
 FEED_S: Final = 1.0  # how far ahead of its time an event of a score is submitted
 
 
@@ -78,7 +79,8 @@ class Session:
         self._event_ids: dict[str, None] = {}
         self._hash = hashlib.sha256()
         self._frames = 0  # sent
-        self._served_at = self.last_heard = opening.received_at
+        self._served_at = self._last_sign = self._opened_at = opening.received_at
+        self._bounded: Final = bool(opening.score)  # by its own length
         self._started = bool(opening.score)
         self._announced = self._paused = self._ending = False
 
@@ -99,7 +101,8 @@ class Session:
 
     def hear(self, message: ClientMessage, at: float) -> None:
         """Take what the listener said at a time. Raises ProtocolError where it can't be."""
-        self.last_heard = at
+        if self._sounds or not isinstance(message, Ping | PlaybackReport):  # which come by themselves
+            self._last_sign = at
         match message:
             case SessionStart():
                 raise ProtocolError("already_started", "type: the session has started already", param="type")
@@ -123,6 +126,8 @@ class Session:
     def delivered(self, block: Delivered) -> float | None:
         """A block was handed to the socket: the time to first audio in ms, where it was the first."""
         self.playhead.deliver(block.samples, block.sent_at)
+        if self._sounds or not self.live:  # what is drawn as fast as it goes is drawn because it is wanted
+            self._last_sign = block.sent_at
         return self.latency.first_audio(block.sent_at)
 
     def demand(self, now: float) -> Demand | None:
@@ -184,6 +189,15 @@ class Session:
         if last:
             self._done(first + len(audio), self._reason if whole else "ended", now)
 
+    def expire(self, now: float, idle_s: float) -> None:
+        """End it where it has held its slots for too long: without a word or a sound, or at all."""
+        if self.over:
+            return
+        if now - self._last_sign > idle_s and not self._sounds:
+            self.fail(ProtocolError("idle", "nothing was said or played for too long", close=CloseCode.IDLE))
+        elif now - self._opened_at > LIFE_S and not self._bounded:
+            self._done(self.performance.clock, "limit", now)
+
     def fail(self, error: ProtocolError) -> None:
         """Tell the listener; a fatal error ends the session."""
         self.mailbox.refuse(error)
@@ -225,6 +239,11 @@ class Session:
     def underruns(self) -> int:
         """Deliveries after a live listener had run dry."""
         return self.playhead.underruns if self.live else 0
+
+    @property
+    def _sounds(self) -> bool:
+        """Whether a voice is heard, or an event is on its way to be."""
+        return self.running and bool(self._score or not self.performance.idle)
 
     @property
     def _hops_left(self) -> int:
