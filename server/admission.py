@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ostinato.server.cost import LIVE_SHARE, ROUNDING
 from ostinato.server.mailbox import Opening
 from ostinato.server.performance import Performance
 from ostinato.server.pool import Pool
@@ -27,14 +30,15 @@ def full(message: str) -> ProtocolError:
     return ProtocolError("full", message, kind="capacity", close=CloseCode.FULL, retry_after_s=RETRY_AFTER_S)
 
 
-def admit(opening: Opening, pool: Pool, default_lead_ms: float) -> Session:
+def admit(opening: Opening, pools: Mapping[str, Pool], sessions: Iterable[Session], default_lead_ms: float) -> Session:
     """Reserve the slots that an opening asks for, make its session, and tell the listener.
 
     Raises:
         ProtocolError: fatal, with nothing reserved.
     """
     start = opening.start
-    slots = _reserve(pool, start)
+    pool = pools[start.model]
+    slots = _reserve(pools, sessions, start)
     seed = secrets.randbits(53) if start.seed is None else start.seed
     try:
         performance = Performance(pool.card.config, pool.card.controls, slots, seed, start.controls)
@@ -47,7 +51,8 @@ def admit(opening: Opening, pool: Pool, default_lead_ms: float) -> Session:
     return Session(opening, start.model, performance, slots, lead_ms)
 
 
-def _reserve(pool: Pool, start: SessionStart) -> tuple[int, ...]:
+def _reserve(pools: Mapping[str, Pool], sessions: Iterable[Session], start: SessionStart) -> tuple[int, ...]:
+    pool = pools[start.model]
     if start.resume is not None:
         message = "resume: this server keeps no dropped sessions"
         raise ProtocolError("resume_refused", message, param="resume", close=CloseCode.RESUME_REFUSED)
@@ -55,10 +60,31 @@ def _reserve(pool: Pool, start: SessionStart) -> tuple[int, ...]:
     if start.voices > there:
         message = f"voices: {start.voices} are more than the {there} there are"
         raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
+    if start.mode == "live":
+        _keep_in_time(pools, sessions, start)
     slots = pool.reserve(start.voices)
     if slots is None:
         raise full(f"{start.voices} voices are asked for, {pool.free} of {there} are free")
     return slots
+
+
+def _keep_in_time(pools: Mapping[str, Pool], sessions: Iterable[Session], start: SessionStart) -> None:
+    """Refuse what could not be drawn in real time, with what is played already."""
+    pool, voices = pools[start.model], start.voices
+    fit = pool.live_voices
+    if not fit:
+        message = (
+            f"mode: {start.model} draws at {pool.cost.one:.2f} of real time here, too slow to be live; fast is served"
+        )
+        raise ProtocolError("too_slow", message, param="mode", kind="capacity", close=CloseCode.OVER_LIMIT)
+    if voices > fit:
+        message = f"voices: {voices} are more than the {fit} that can be drawn in real time here"
+        raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
+    playing = Counter({start.model: voices})
+    for session in sessions:
+        playing[session.model] += len(session.slots) if session.live else 0
+    if sum(pools[name].cost.rtf(n) for name, n in playing.items()) > LIVE_SHARE + ROUNDING:
+        raise full(f"{voices} live voices are asked for, and those that play leave no time for them")
 
 
 def _created(opening: Opening, performance: Performance, voices: int, seed: int, lead_ms: float) -> SessionCreated:

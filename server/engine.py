@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 OPENINGS: Final = 256  # that may wait for the engine
 STATS_S: Final = 1.0
 SHORTEST_WAIT_S: Final = 0.0005
+MEASURE_AGAIN_S: Final = 5.0  # without a session, where a model is too slow to be live
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class WarmUp:
     build: Build
     why: str  # this sampler
     rtf: float  # of one stream
+    live_voices: int  # that fit into real time, if this model alone is played
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,26 @@ class Engine:
             self._shut()
 
     def _load(self) -> None:
-        config, warm_ups = self._config, []
+        config = self._config
         for name, checkpoint in self._checkpoints.items():
-            pool = self._pools[name] = Pool(checkpoint, config.engine, config.device, config.slots)
-            warm_ups.append(WarmUp(name, pool.build, pool.why, pool.warm_up()))
+            self._pools[name] = Pool(checkpoint, config.engine, config.device, config.slots)
         self._checkpoints.clear()
-        self.warm_ups = tuple(warm_ups)
+        self._tell_costs()
         self.ready.set()
+
+    def _tell_costs(self) -> None:
+        self._measured_at = time.monotonic()
+        pools = self._pools.items()
+        self.warm_ups = tuple(WarmUp(name, p.build, p.why, p.cost.one, p.live_voices) for name, p in pools)
+
+    def _measure_again(self) -> None:
+        """What seemed too slow to be live may have been measured at a bad moment."""
+        if time.monotonic() - self._measured_at < MEASURE_AGAIN_S or all(w.live_voices for w in self.warm_ups):
+            return
+        for pool in self._pools.values():
+            if not pool.live_voices:
+                pool.measure()
+        self._tell_costs()
 
     def _listen(self) -> None:
         """Take what listeners said, and let go of those that are gone."""
@@ -261,6 +276,7 @@ class Engine:
     def _rest(self) -> None:
         """Sleep until a listener wants more, somebody says something, or statistics are due."""
         if not self._sessions:
+            self._measure_again()
             self._woken.wait(STATS_S)
             return
         now = time.monotonic()
@@ -273,7 +289,7 @@ class Engine:
         if opening.mailbox.hung_up:
             return
         try:
-            session = admit(opening, self._pools[opening.start.model], self._config.lead_ms)
+            session = admit(opening, self._pools, self._sessions.values(), self._config.lead_ms)
         except ProtocolError as error:
             opening.mailbox.refuse(error)
             announce([opening.mailbox])

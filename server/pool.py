@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
-from ostinato.models.controls import ControlSpec, VoiceTimeline, control_specs
+from ostinato.models.controls import ControlSpec, control_specs
 from ostinato.models.sampling.choose import DeviceName, EngineName, open_sampler
 from ostinato.models.sampling.contract import Build, Sampler
+from ostinato.server.cost import LIVE_SHARE, StepCost, step_rtf
 
-WARM_UP_S: Final = 0.2  # of work, at most, spent on measuring
-WARM_UP_HOPS: Final = 256
+MEASURE_S: Final = 0.1  # for one voice, and again for several
+SEVERAL: Final = 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Pool:
         self.sampler: Sampler
         self.sampler, self.why = open_sampler(checkpoint, engine, device, slots)
         self._free = list(range(slots))
+        self.cost: StepCost
+        self.measure()
 
     @property
     def build(self) -> Build:
@@ -66,26 +66,20 @@ class Pool:
         for slot in slots:
             heapq.heappush(self._free, slot)
 
-    def warm_up(self) -> float:
-        """The real-time factor of one stream, measured; the first hop, which fills caches, is left out."""
-        network = self.card.config.network
-        voice = VoiceTimeline(note=60.0, velocity=0.8, instrument=0, onset=0)
-        level = np.array([self.card.config.temperature])
-        spent, hops = 0.0, 0
-        self.sampler.reset(0, 0)
-        for hop in range(WARM_UP_HOPS):
-            frames = voice.frames(
-                hop * network.hop,
-                1,
-                hop=network.hop,
-                sample_rate=network.sample_rate,
-                bend=np.zeros(1),
-                temperature=level,
-            )
-            began = time.perf_counter()
-            self.sampler.advance([0], frames[None])
-            if hop:
-                spent, hops = spent + time.perf_counter() - began, hops + 1
-            if hops and spent > WARM_UP_S:
-                break
-        return spent / (hops * network.hop) * network.sample_rate
+    def measure(self) -> None:
+        """Measure what a step costs, 300 ms at most unless the model is far slower than real time.
+
+        Takes slots for it, so nobody may have reserved any.
+        """
+        width = min(SEVERAL, self.sampler.slots)
+        one = several = step_rtf(self.sampler, 1, MEASURE_S)
+        if one <= LIVE_SHARE and width > 1:
+            several = step_rtf(self.sampler, width, MEASURE_S)
+        else:
+            width = 1
+        self.cost = StepCost(one, several, width)
+
+    @property
+    def live_voices(self) -> int:
+        """How many voices it can play at once in real time, with nothing else to do."""
+        return self.cost.live_voices(self.sampler.slots)

@@ -45,8 +45,8 @@ class Service:
             return f"the engine stopped: {engine.fault}"
         if not engine.ready.is_set():
             return "models are being loaded"
-        slow = [f"{w.model} at {w.rtf:.2f}" for w in engine.warm_ups if w.rtf >= 1.0]
-        return f"slower than real time: {', '.join(slow)}" if slow else None
+        slow = [f"{w.model} at {w.rtf:.2f} of real time" for w in engine.warm_ups if not w.live_voices]
+        return f"too slow to be live: {', '.join(slow)}" if slow else None
 
 
 def service_of(connection: HTTPConnection) -> Service:

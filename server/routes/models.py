@@ -50,6 +50,7 @@ class ModelInfo(BaseModel):
     parameters: int
     receptive_field: int  # samples
     macs_per_sample: int
+    live_voices: int | None  # that this server can play at once in real time; None until it is measured
     instruments: tuple[InstrumentInfo, ...]
     controls: tuple[ControlInfo, ...]
 
@@ -60,7 +61,7 @@ class ModelList(BaseModel):
     models: tuple[ModelInfo, ...]
 
 
-def describe(name: str, card: Card) -> ModelInfo:
+def describe(name: str, card: Card, live_voices: int | None) -> ModelInfo:
     """A card as the wire shows it."""
     config, network = card.config, card.config.network
     return ModelInfo(
@@ -74,6 +75,7 @@ def describe(name: str, card: Card) -> ModelInfo:
         parameters=card.parameters,
         receptive_field=network.receptive_field,
         macs_per_sample=network.macs_per_sample,
+        live_voices=live_voices,
         instruments=tuple(InstrumentInfo(**instrument.model_dump()) for instrument in config.instruments),
         controls=tuple(ControlInfo(**asdict(spec)) for spec in card.controls),
     )
@@ -82,7 +84,8 @@ def describe(name: str, card: Card) -> ModelInfo:
 @router.get("/v1/models")
 def models(service: Annotated[Service, Depends(authorised)]) -> ModelList:
     """Every model served."""
-    return ModelList(models=tuple(describe(name, card) for name, card in service.engine.cards.items()))
+    live = _live_voices(service)
+    return ModelList(models=tuple(describe(name, card, live.get(name)) for name, card in service.engine.cards.items()))
 
 
 @router.get("/v1/models/{model_id}")
@@ -92,4 +95,8 @@ def model(model_id: str, service: Annotated[Service, Depends(authorised)]) -> Mo
     if card is None:
         known = ", ".join(service.engine.cards)
         raise ProtocolError("unknown_model", f"model: {model_id!r} is not served; there are {known}", param="model")
-    return describe(model_id, card)
+    return describe(model_id, card, _live_voices(service).get(model_id))
+
+
+def _live_voices(service: Service) -> dict[str, int]:
+    return {warm_up.model: warm_up.live_voices for warm_up in service.engine.warm_ups}

@@ -80,6 +80,7 @@ def serving(**settings: Any) -> Iterator[Serving]:  # noqa: ANN401
         engine: Engine = app.state.service.engine
         try:
             assert engine.ready.wait(PATIENCE_S)
+            assert eventually(lambda: server.started)
             yield Serving(listener.getsockname()[1], engine)
         finally:
             server.should_exit = True

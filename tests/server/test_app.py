@@ -42,7 +42,7 @@ def test_a_server_slower_than_real_time_is_alive_but_not_ready() -> None:
         assert httpx.get(f"{server.url}/healthz").status_code == 200
         answer = httpx.get(f"{server.url}/readyz")
         assert answer.status_code == 503
-        assert "slower than real time: tiny at" in answer.json()["reason"]
+        assert "too slow to be live: tiny at" in answer.json()["reason"]
         assert answer.headers["retry-after"]
 
 
