@@ -18,7 +18,14 @@ from ostinato.server.routes import health, models, stream, synthesize
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 
-STATUS: Final = {"not_authorised": 401, "full": 503, "unknown_model": 404, "body_too_big": 413, "over_limit": 413}
+STATUS: Final = {
+    "not_authorised": 401,
+    "full": 503,
+    "unknown_model": 404,
+    "body_too_big": 413,
+    "over_limit": 413,
+    "unsupported_type": 415,
+}
 KIND_STATUS: Final[dict[ErrorKind, int]] = {
     "invalid_request": 400,
     "not_authorised": 401,

@@ -31,9 +31,15 @@ def explain(
     code, text = code_of(fault), fault["msg"].removeprefix("Value error, ")
     if code == "malformed_json":
         return ProtocolError(code, f"not JSON: {text.removeprefix('Invalid JSON: ')}")
-    param = ".".join(str(part) for part in location if part not in UNION_MEMBERS) or None
+    param = _path(location) or None
     value = "" if code == "missing_field" or not param else f" (value: {shown(fault['input'])})"
     return ProtocolError(code, f"{param or whole}: {text}{value}", param=param, event_id=event_id)
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """A location as people write it: `notes[0].note`."""
+    parts = (part for part in location if part not in UNION_MEMBERS)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
 def shown(value: object) -> str:

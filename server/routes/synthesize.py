@@ -34,6 +34,7 @@ from ostinato.server.service import Service, authorised
 from ostinato.server.sound import MEDIA_TYPES, contain, content_length
 
 BODY_BYTES: Final = 2 * 1024 * 1024  # a list of 20,000 notes
+JSON_TYPE: Final = "application/json"
 MIDI_TYPES: Final = ("audio/midi", "audio/x-midi", "audio/mid")
 WARNINGS_SHOWN: Final = 20
 
@@ -53,7 +54,7 @@ REQUEST_BODY: Final = {
 @router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=REQUEST_BODY)
 async def synthesize(request: Request, service: Annotated[Service, Depends(authorised)]) -> Response:
     """One request, one sound. A MIDI body takes model, seed, format and controls from the query."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _content_type(request)
     body = await _read_body(request)
     options: SynthesizeOptions
     if kind in MIDI_TYPES:
@@ -66,6 +67,21 @@ async def synthesize(request: Request, service: Annotated[Service, Depends(autho
         notes = [TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in parsed.notes]
         score = await _compose(from_notes, notes, config)
     return await _begin(service, model, config, options, score)
+
+
+def _content_type(request: Request) -> str:
+    """What the body is said to be.
+
+    Nothing is guessed: the types that a web page may post anywhere without asking first are none of these, so a
+    page can't put a server on its reader's machine to work.
+    """
+    given = request.headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
+    if kind != JSON_TYPE and kind not in MIDI_TYPES:
+        said = f"{given!r} is not taken" if given else "is missing"
+        message = f"content-type: {said}; there are {', '.join((JSON_TYPE, *MIDI_TYPES))}"
+        raise ProtocolError("unsupported_type", message, param="content-type")
+    return kind
 
 
 async def _read_body(request: Request) -> bytes:

@@ -152,7 +152,7 @@ def test_an_error_is_told_and_understood() -> None:
 
 
 def test_a_body_is_refused_by_field_and_value() -> None:
-    with pytest.raises(ProtocolError, match=r"notes\.1\.duration_s: .*-1"):
+    with pytest.raises(ProtocolError, match=r"notes\[1\]\.duration_s: .*-1"):
         parse_body(b'{"notes": [{"note": 60, "duration_s": 1}, {"note": 60, "duration_s": -1}]}')
     with pytest.raises(ProtocolError, match="not JSON"):
         parse_body(b"MThd")

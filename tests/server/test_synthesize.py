@@ -97,10 +97,10 @@ def test_what_cannot_be_played_is_told_in_headers(server: Serving) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "code", "param"),
     [
-        ({"notes": [{"note": 200, "duration_s": 1}]}, 400, "invalid_value", "notes.0.note"),
-        ({"notes": [{"note": 60, "duration_s": -1}]}, 400, "invalid_value", "notes.0.duration_s"),
+        ({"notes": [{"note": 200, "duration_s": 1}]}, 400, "invalid_value", "notes[0].note"),
+        ({"notes": [{"note": 60, "duration_s": -1}]}, 400, "invalid_value", "notes[0].duration_s"),
         ({"notes": []}, 400, "invalid_value", "notes"),
-        ({"notes": [{"note": 60}]}, 400, "missing_field", "notes.0.duration_s"),
+        ({"notes": [{"note": 60}]}, 400, "missing_field", "notes[0].duration_s"),
         ({"notes": [{"note": 60, "duration_s": 1, "instrument": "drum"}]}, 400, "invalid_value", "notes[0].instrument"),
         ({"notes": [{"note": 60, "duration_s": 3600}]}, 400, "invalid_value", "duration_s"),
         ({"model": "nonesuch"}, 404, "unknown_model", "model"),
@@ -126,8 +126,25 @@ def test_what_cannot_be_read_is_refused(server: Serving, content: bytes, kind: s
     assert answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; x"])
+def test_what_a_web_page_may_post_anywhere_is_refused(server: Serving, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    body = json.dumps({"notes": NOTES}).encode()
+    answer = httpx.post(f"{server.url}/v1/audio/synthesize", content=body, headers=headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (415, "unsupported_type", "content-type")
+    assert "application/json" in error["message"]
+
+
+def test_a_content_type_may_name_a_charset(server: Serving) -> None:
+    body = json.dumps({"notes": NOTES}).encode()
+    headers = {"content-type": "Application/JSON; charset=utf-8"}
+    assert httpx.post(f"{server.url}/v1/audio/synthesize", content=body, headers=headers).status_code == 200
+
+
 def test_a_body_too_big_is_refused(server: Serving) -> None:
-    answer = httpx.post(f"{server.url}/v1/audio/synthesize", content=b" " * (3 * 2**20))
+    big = b" " * (3 * 2**20)
+    answer = httpx.post(f"{server.url}/v1/audio/synthesize", content=big, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_big")
 
 
@@ -170,8 +187,8 @@ def test_a_client_that_is_gone_frees_its_slots(server: Serving) -> None:
 def test_a_client_that_does_not_read_frees_its_slots() -> None:
     with serving(stall_s=0.5) as server, socket.create_connection(("127.0.0.1", server.port)) as peer:
         request = long_request(server)
-        head = f"POST /v1/audio/synthesize HTTP/1.1\r\nHost: x\r\nContent-Length: {len(request.content)}\r\n\r\n"
-        peer.sendall(head.encode() + request.content)
+        head = "POST /v1/audio/synthesize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        peer.sendall(f"{head}Content-Length: {len(request.content)}\r\n\r\n".encode() + request.content)
         assert eventually(lambda: server.free_slots < 32)
         time.sleep(0.2)
         assert server.settled()
