@@ -28,11 +28,15 @@ SWITCH_S: Final = 0.001  # how long the event loop may keep the engine from the 
 LOOK_AGAIN_S: Final = 0.05
 
 
+class SameNameError(ValueError):
+    """Two models that can't be told apart; the message names both."""
+
+
 def serve(settings: Settings) -> None:
     """Serve until interrupted.
 
     Raises:
-        UnknownModelError, ConfigError, CheckpointError: a model that can't be loaded.
+        UnknownModelError, ConfigError, CheckpointError, SameNameError: models that can't be loaded.
         OSError: an address that can't be bound.
         SamplerError: an engine or a device that can't be had.
     """
@@ -48,9 +52,21 @@ def serve(settings: Settings) -> None:
 
 
 def load_models(models: Sequence[str]) -> dict[str, Checkpoint]:
-    """Checkpoints by the name they are served under: a folder's is that of its config."""
-    checkpoints = (load_name_or_folder(model) for model in models)
-    return {checkpoint.config.name: checkpoint for checkpoint in checkpoints}
+    """Checkpoints by the name they are served under: a folder's is that of its config.
+
+    Raises:
+        SameNameError: two that would be served under one name.
+        UnknownModelError, ConfigError, CheckpointError: a model that can't be loaded.
+    """
+    checkpoints: dict[str, Checkpoint] = {}
+    sources: dict[str, str] = {}
+    for model in models:
+        checkpoint = load_name_or_folder(model)
+        name = checkpoint.config.name
+        if name in checkpoints:
+            raise SameNameError(f"models: {sources[name]!r} and {model!r} are both named {name!r}; serve one of them")
+        checkpoints[name], sources[name] = checkpoint, model
+    return checkpoints
 
 
 def bind(host: str, port: int) -> socket.socket:

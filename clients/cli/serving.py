@@ -28,6 +28,7 @@ def serve(
     from ostinato.models.config import ConfigError
     from ostinato.models.registry import UnknownModelError
     from ostinato.models.sampling.contract import SamplerError
+    from ostinato.server.main import SameNameError
     from ostinato.server.main import serve as serve_forever
     from ostinato.server.settings import SettingsError, read_settings
 
@@ -43,7 +44,7 @@ def serve(
             log_level=log_level,
         )
     try:
-        with bad_input(UnknownModelError, ConfigError, CheckpointError, SamplerError):
+        with bad_input(UnknownModelError, ConfigError, CheckpointError, SameNameError, SamplerError):
             serve_forever(settings)
     except OSError as error:
         message = f"--host {settings.host} --port {settings.port}: {error.strerror or error}"

@@ -5,13 +5,16 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from ostinato.models import registry
+from ostinato.models.checkpoint import save_checkpoint
 from ostinato.models.registry import UnknownModelError
 from ostinato.models.sampling.contract import SamplerError
-from ostinato.server.main import bind, load_models, serve
+from ostinato.server.main import SameNameError, bind, load_models, serve
 from ostinato.server.settings import read_settings
 
 SERVE = """
@@ -57,3 +60,11 @@ def test_connections_keep_little_in_the_kernel() -> None:
 
 def test_models_are_served_under_their_own_names() -> None:
     assert list(load_models(("tiny", "r32"))) == ["tiny", "r32"]
+
+
+def test_two_models_of_one_name_are_refused_by_both_names(tmp_path: Path) -> None:
+    save_checkpoint(registry.load("tiny"), tmp_path / "mine")
+    with pytest.raises(SameNameError, match=r"'tiny' and '.*mine' are both named 'tiny'"):
+        load_models(("tiny", str(tmp_path / "mine")))
+    with pytest.raises(SameNameError, match="'tiny' and 'tiny'"):
+        load_models(("tiny", "tiny"))
