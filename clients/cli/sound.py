@@ -61,6 +61,7 @@ def synth(
     from ostinato.models.sampling.choose import open_sampler
     from ostinato.models.sampling.contract import SamplerError
     from ostinato.server.pcm import encode
+    from ostinato.server.protocol import ProtocolError
     from ostinato.server.render import render
 
     check_output(output)
@@ -71,7 +72,7 @@ def synth(
         sampler, why = open_sampler(checkpoint, engine, device, score.voices)
     rate, status, done = checkpoint.config.network.sample_rate, Status(), 0
     began = time.perf_counter()
-    with open_output(output, sample_rate=rate, encoding=encoding) as write:
+    with bad_input(ProtocolError), open_output(output, sample_rate=rate, encoding=encoding) as write:
         for block in render(score, sampler, seed, _controls(temperature)):
             write(encode(block, encoding))
             done += len(block)

@@ -100,7 +100,8 @@ OSTINATO_INLINE float draw(const Model& m, float* parameters, float choice, floa
     }
     case HeadKind::gaussian: {
       const float sample = parameters[0] + scale_of(m, parameters[1]) * temperature * spread;
-      return sample < -m.amplitude ? -m.amplitude : (sample > m.amplitude ? m.amplitude : sample);
+      const float held = sample > -m.amplitude ? sample : -m.amplitude; // NaN too
+      return held < m.amplitude ? held : m.amplitude;
     }
   }
   return 0.0f;

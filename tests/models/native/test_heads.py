@@ -85,6 +85,15 @@ def test_extreme_parameters_stay_within_the_amplitude(isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", _kernel.isas())
+def test_parameters_that_are_no_numbers_give_a_sample_within_the_amplitude(isa: str) -> None:
+    for head in HEADS:
+        amplitude = 1.0 if head.kind == "mu_law" else 2.0
+        parameters = np.full(head.parameters, np.nan, dtype=np.float32)
+        uniforms = np.full(head.draws, 0.5, dtype=np.float32)
+        assert abs(pool_of(head, amplitude, isa).sample(parameters, uniforms, 1.0)) <= amplitude
+
+
+@pytest.mark.parametrize("isa", _kernel.isas())
 def test_levels_come_with_their_probabilities(isa: str) -> None:
     pool = pool_of(MuLawHead(levels=5), 1.0, isa)
     logits = np.array([0.0, 1.0, -2.0, 0.5, 1.5], dtype=np.float32)
