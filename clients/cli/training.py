@@ -36,7 +36,7 @@ def train(
     steps: Annotated[int | None, typer.Option(callback=within(1, 1e9), help="Exactly so many steps.")] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option()] = "cpu",
     threads: Annotated[int, typer.Option(callback=within(1, 1024))] = 1,
-    learning_rate: Annotated[float, typer.Option(callback=within(1e-7, 1.0), help="At its highest.")] = 3e-3,
+    learning_rate: Annotated[float, typer.Option(callback=within(1e-7, 1.0), help="At its highest.")] = 1e-3,
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
@@ -66,7 +66,10 @@ def evaluate(
     seed: Annotated[int, SEED] = 0,
     json: Json = False,
 ) -> None:
-    """Play a model free-running and measure it against its data set: pitch, noise, level, likelihood."""
+    """Play a model free-running and measure it against its data set: pitch, noise, level, likelihood.
+
+    Of each figure that notes have: mean / median / worst.
+    """
     with _training():
         from ostinato.models.training import commands
 
@@ -77,7 +80,8 @@ def evaluate(
     for split, figures in report["splits"].items():
         print(split)
         for name, value in figures.items():
-            print(f"  {name:<28} {value:.4g}" if isinstance(value, float) else f"  {name:<28} {value}")
+            spread = value.values() if isinstance(value, dict) else (value,)
+            print(f"  {name:<28} {' / '.join(f'{figure:.4g}' for figure in spread)}")
 
 
 @contextmanager

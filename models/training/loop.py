@@ -40,7 +40,7 @@ class Settings:
 
     seed: int = 0
     crops: CropPlan = field(default_factory=CropPlan)
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     warm_up: int = 100  # steps
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
