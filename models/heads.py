@@ -24,10 +24,7 @@ COLDEST: Final = 1e-4
 
 
 class Head(Protocol):
-    """A distribution over one sample, given head parameters [..., P]."""
-
-    parameters: int
-    draws: int
+    """A distribution over one sample, given head parameters [..., P]; how many, and its draws, its config says."""
 
     def log_prob(self, parameters: Tensor, samples: Tensor) -> Tensor:
         """Natural log of the probability of the 16-bit level at `samples` [...]: [...]."""
@@ -43,16 +40,6 @@ class MuLaw:
     """Categorical over mu-law levels (ITU-T G.711 companding, mu = levels - 1)."""
 
     config: MuLawHead
-
-    @property
-    def parameters(self) -> int:
-        """One logit a level."""
-        return self.config.parameters
-
-    @property
-    def draws(self) -> int:
-        """One uniform."""
-        return self.config.draws
 
     def encode(self, samples: Tensor) -> Tensor:
         """Level index, int64, of samples in [-1, 1]."""
@@ -81,16 +68,6 @@ class Logistics:
 
     config: LogisticsHead
     amplitude: float = 1.0
-
-    @property
-    def parameters(self) -> int:
-        """Logits, means, log-scales."""
-        return self.config.parameters
-
-    @property
-    def draws(self) -> int:
-        """Component, and place in it."""
-        return self.config.draws
 
     def split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[..., 3 K] -> logits, means, log-scales (held from below), each [..., K]."""
@@ -136,16 +113,6 @@ class Gaussian:
     config: GaussianHead
     amplitude: float = 1.0
 
-    @property
-    def parameters(self) -> int:
-        """Mean, log standard deviation."""
-        return self.config.parameters
-
-    @property
-    def draws(self) -> int:
-        """The two of Box and Muller."""
-        return self.config.draws
-
     def log_prob(self, parameters: Tensor, samples: Tensor) -> Tensor:
         """Log N(x; mean, scale^2) + log STEP."""
         mean, log_scale = parameters[..., 0], parameters[..., 1].clamp(min=self.config.log_scale_min)
@@ -167,7 +134,7 @@ def _categorical(logits: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor
     return below.sum(-1).clamp(max=logits.shape[-1] - 1)
 
 
-def make_head(config: HeadConfig, amplitude: float) -> MuLaw | Logistics | Gaussian:
+def make_head(config: HeadConfig, amplitude: float) -> Head:
     """The distribution that a config names."""
     match config:
         case MuLawHead():

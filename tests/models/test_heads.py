@@ -107,9 +107,9 @@ def test_mu_law_decoding_undoes_encoding(levels: int) -> None:
 @given(st.sampled_from([MuLawHead(levels=16), LogisticsHead(components=3), GaussianHead()]), st.integers(0, 2**32))
 def test_temperature_0_draws_the_likeliest_whatever_the_noise(config: HeadConfig, seed: int) -> None:
     head = make_head(config, 1.0)
-    parameters = torch.randn(4, head.parameters, generator=torch.Generator().manual_seed(seed)) * 0.2
+    parameters = torch.randn(4, config.parameters, generator=torch.Generator().manual_seed(seed)) * 0.2
     cold = torch.zeros(4)
-    draws = [torch.from_numpy(noise.uniforms(key, 0, 4, head.draws)) for key in (1, 2)]
+    draws = [torch.from_numpy(noise.uniforms(key, 0, 4, config.draws)) for key in (1, 2)]
     first, second = (head.sample(parameters, u, cold) for u in draws)
     assert torch.isfinite(first).all()
     assert (first - second).abs().max() <= 2 * STEP

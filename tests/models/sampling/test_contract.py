@@ -129,7 +129,7 @@ def test_what_was_drawn_has_the_parameters_it_was_drawn_from(make: Make, model: 
     drawn = sampler.advance([0], frames[None])[0]
     expected = reference(model, KEY, frames, drawn)
     head = build_network(model, torch.device("cpu")).distribution
-    uniforms = torch.from_numpy(noise.uniforms(KEY, 0, len(drawn), head.draws))
+    uniforms = torch.from_numpy(noise.uniforms(KEY, 0, len(drawn), model.config.network.head.draws))
     temperature = torch.from_numpy(frames[:, FRAME.index("temperature")]).repeat_interleave(8)
     samples = head.sample(expected, uniforms, temperature).numpy()
     in_domain = excitation.emphasise(torch.from_numpy(drawn), model.config.network.pre_emphasis).numpy()
