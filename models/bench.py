@@ -143,7 +143,8 @@ def bench(
 
     torch comes first for each model, since the others' `speedup_vs_torch` is against it.
     """
-    single_thread()
+    if set(engines) - {"native"}:
+        single_thread()
     for model in models:
         checkpoint = load(model)
         baseline: dict[int, float] = {}

@@ -1,5 +1,8 @@
 """The bench measures every sampler, and its derived figures agree with one another."""
 
+import subprocess
+import sys
+
 import pytest
 
 from ostinato.models import bench, registry
@@ -28,3 +31,14 @@ def test_a_naive_stream_with_history_works_over_the_whole_receptive_field() -> N
     assert sampler.snapshot(0).arrays["inputs"].shape[0] == 16
     sampler.advance([0], bench.steady_frames(1, 1))
     assert sampler.snapshot(0).arrays["inputs"].shape[0] == checkpoint.config.network.receptive_field
+
+
+def test_the_native_sampler_is_measured_without_torch() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from ostinato.models import bench\n"
+        "print(sum(1 for _ in bench.bench(models=('tiny',), engines=('native',))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("2\n", "")
