@@ -53,6 +53,7 @@ python:
 
 $(SERVE_STAMP): pyproject.toml constraints.txt $(NATIVE) | compiler python
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing and compiling; the first time takes some minutes"
 	$(PIP) -e .
 	@touch $@
 

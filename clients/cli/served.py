@@ -46,7 +46,8 @@ def ask_model(server: str, name: str, api_key: str | None = None) -> ServedModel
     try:
         answer = httpx.get(address, headers=headers, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UnreachableError(f"{address}: {str(error) or type(error).__name__}") from error
+        reason = str(error) or type(error).__name__
+        raise UnreachableError(f"{address}: {reason}; `ostinato serve` starts a server") from error
     try:
         told = answer.json()
         if answer.is_error:
