@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -137,3 +137,15 @@ class Opening:
     received_at: float
     score: tuple[Event, ...] = ()  # events known from the beginning, in order, each with its sample
     samples: int | None = None  # the exact length, where it is known from the beginning
+
+
+async def carry(mailbox: Mailbox, *loops: Coroutine[None, None, None]) -> None:
+    """Run a connection's loops until one of them is done; then hang up, and end the others."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        mailbox.hang_up()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

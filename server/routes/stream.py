@@ -9,7 +9,7 @@ import uuid
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, Outgoing
+from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, Outgoing, carry
 from ostinato.server.protocol import (
     SUBPROTOCOL,
     ClientMessage,
@@ -31,14 +31,7 @@ async def stream(socket: WebSocket) -> None:
     """Serve one session until either side is done."""
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
     connection = Connection(socket, service_of(socket))
-    tasks = asyncio.create_task(connection.speak()), asyncio.create_task(connection.listen())
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        connection.mailbox.hang_up()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await carry(connection.mailbox, connection.speak(), connection.listen())
 
 
 class Connection:

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ostinato.models.config import ModelConfig
-from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening
+from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, carry
 from ostinato.server.midi import from_midi
 from ostinato.server.protocol import (
     AudioDone,
@@ -185,14 +185,7 @@ class SoundResponse(StreamingResponse):
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""
-        tasks = asyncio.create_task(self.stream_response(send)), asyncio.create_task(_until_gone(receive))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._mailbox.hang_up()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await carry(self._mailbox, self.stream_response(send), _until_gone(receive))
 
     async def stream_response(self, send: Send) -> None:
         """The sound; what it takes longer than the stall to send ends it."""
