@@ -56,7 +56,7 @@ def socket_options(api_key: str | None, timeouts: Timeouts) -> dict[str, Any]:
 
 def unreachable(url: str, error: Exception) -> UnreachableError:
     """What to tell when no socket could be opened."""
-    return UnreachableError(f"{url}: {str(error) or type(error).__name__}")
+    return UnreachableError(f"{url}: {str(error) or type(error).__name__}; `ostinato serve` starts a server")
 
 
 def lost(error: ConnectionClosed) -> LostError:

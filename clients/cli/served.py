@@ -9,7 +9,8 @@ from urllib.parse import quote
 import httpx
 
 from ostinato.clients.address import http_address
-from ostinato.clients.errors import CorruptError, RefusedError, UnreachableError
+from ostinato.clients.errors import CorruptError, RefusedError
+from ostinato.clients.stream import unreachable
 from ostinato.models.config import Instrument
 from ostinato.server.protocol import Error, ErrorDetail
 
@@ -46,8 +47,7 @@ def ask_model(server: str, name: str, api_key: str | None = None) -> ServedModel
     try:
         answer = httpx.get(address, headers=headers, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = str(error) or type(error).__name__
-        raise UnreachableError(f"{address}: {reason}; `ostinato serve` starts a server") from error
+        raise unreachable(address, error) from error
     try:
         told = answer.json()
         if answer.is_error:
