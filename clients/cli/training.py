@@ -23,7 +23,7 @@ def data(
 ) -> None:
     """Render a data set of single notes from a General MIDI soundfont."""
     with _training():
-        from ostinato.models.training.commands import prepare_data
+        from ostinato.models.training.preparing import prepare_data
         from ostinato.models.training.render import SOUNDFONT
 
         prepare_data(out=out, soundfont=soundfont or SOUNDFONT, seed=seed)
@@ -42,9 +42,9 @@ def train(
 ) -> None:
     """Train a model on a data set."""
     with _training():
-        from ostinato.models.training import commands
+        from ostinato.models.training import running
 
-        commands.train(
+        running.train(
             data=data,
             out=out,
             minutes=None if steps else minutes,
@@ -71,9 +71,9 @@ def evaluate(
     Of each figure that notes have: mean / median / worst.
     """
     with _training():
-        from ostinato.models.training import commands
+        from ostinato.models.training import evaluating
 
-        report = commands.evaluate(model=model, data=data, out=out, temperature=temperature, every=every, seed=seed)
+        report = evaluating.evaluate(model=model, data=data, out=out, temperature=temperature, every=every, seed=seed)
     if json:
         print(json_format.dumps(report))
         return

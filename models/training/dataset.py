@@ -12,6 +12,7 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from ostinato.models.config import WaveNetConfig
 from ostinato.models.controls import VoiceTimeline
 from ostinato.models.training.alignment import track_phase
 from ostinato.models.training.notes import Note, Split
@@ -121,6 +122,15 @@ def read_dataset(folder: Path) -> Dataset:
         return Dataset(index["instrument"], sample_rate, hop, index["gain"], index["source"], recordings)
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: not a data set's index: {error!r}") from error
+
+
+def check_fit(dataset: Dataset, network: WaveNetConfig, data: Path) -> None:
+    """Refuse a data set of another sample rate or hop than the network's."""
+    if (dataset.sample_rate, dataset.hop) != (network.sample_rate, network.hop):
+        raise DatasetError(
+            f"{data}: made for {dataset.sample_rate} Hz and a hop of {dataset.hop}, "
+            f"not {network.sample_rate} Hz and {network.hop}; make it again"
+        )
 
 
 def _read_note(folder: Path, entry: dict[str, Any], hop: int, sample_rate: int) -> Recording:

@@ -9,7 +9,7 @@ import torch
 from ostinato.models.checkpoint import load_checkpoint
 from ostinato.models.config import ModelConfig
 from ostinato.models.registry import random_config
-from ostinato.models.training import commands
+from ostinato.models.training import running
 from ostinato.models.training.budget import Budget, learning_rate
 from ostinato.models.training.crops import CropPlan
 from ostinato.models.training.dataset import write_dataset
@@ -90,10 +90,10 @@ def test_command_leaves_a_checkpoint_a_state_and_a_picture(tmp_path: Path, capsy
     notes, audio = [r.note for r in recordings()], [r.audio for r in recordings()]
     data, out = tmp_path / "data", tmp_path / "run"
     write_dataset(data, notes, audio, instrument="tone", sample_rate=RATE, hop=HOP, source="computed")
-    commands.train(data=data, out=out, minutes=None, steps=2, config=tiny())
+    running.train(data=data, out=out, minutes=None, steps=2, config=tiny())
     assert load_checkpoint(out).config == tiny()
     assert {p.name for p in out.iterdir()} == {"config.json", "weights.safetensors", "state.pt", "loss.png"}
     assert "bits per sample" in capsys.readouterr().out
-    commands.train(data=data, out=out, minutes=None, steps=3, config=tiny(), resume=True)
+    running.train(data=data, out=out, minutes=None, steps=3, config=tiny(), resume=True)
     with pytest.raises(TrainingError, match="nothing to resume"):
-        commands.train(data=data, out=tmp_path / "none", steps=1, config=tiny(), resume=True)
+        running.train(data=data, out=tmp_path / "none", steps=1, config=tiny(), resume=True)

@@ -1,0 +1,83 @@
+"""`ostinato train`: train on a data set for as long as was asked, saving on the way."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from ostinato.models.checkpoint import save_checkpoint
+from ostinato.models.config import ModelConfig
+from ostinato.models.training.budget import Budget
+from ostinato.models.training.dataset import check_fit, read_dataset
+from ostinato.models.training.loop import Settings, Trainer, TrainingError
+from ostinato.models.training.notes import Split
+from ostinato.models.training.recipe import default_config
+from ostinato.models.training.reporting import Reporter
+
+STATE: Final = "state.pt"
+SAVE_EVERY_S: Final = 60.0
+
+
+def train(
+    *,
+    data: Path = Path("data/flute"),
+    out: Path = Path("runs/flute"),
+    minutes: float | None = 45.0,
+    steps: int | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+    seed: int = 0,
+    learning_rate: float = Settings.learning_rate,
+    resume: bool = False,
+    config: ModelConfig | None = None,
+) -> Path:
+    """Train on a data set for `minutes` (or exactly `steps`), and return the checkpoint folder `out`.
+
+    `out` gets the averaged weights with their config, `state.pt` to resume from (both about every minute), and
+    `loss.png`. `device` is cpu or cuda.
+
+    Raises:
+        DatasetError: where the data set is missing or broken.
+        TrainingError: where there is nothing to resume, or the loss is not finite for long.
+    """
+    torch.set_num_threads(threads)
+    config = config or default_config()
+    dataset = read_dataset(data)
+    check_fit(dataset, config.network, data)
+    budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
+    trainer = Trainer(
+        config, dataset.of_split(Split.TRAIN), budget, Settings(seed=seed, learning_rate=learning_rate), device
+    )
+    state = out / STATE
+    if resume and not state.is_file():
+        raise TrainingError(f"{state}: nothing to resume")
+    if resume:
+        trainer.resume(state)
+    out.mkdir(parents=True, exist_ok=True)
+    run(trainer, out)
+    return out
+
+
+def run(trainer: Trainer, out: Path) -> None:
+    """Step until the budget is spent, saving on the way."""
+    from ostinato.models.training.pictures import draw_losses
+
+    reporter, saved = Reporter(), time.monotonic()
+    while trainer.done < 1:
+        trainer.step()
+        reporter.update(trainer)
+        if time.monotonic() - saved > SAVE_EVERY_S:
+            save(trainer, out)
+            saved = time.monotonic()
+    save(trainer, out)
+    reporter.close(trainer)
+    draw_losses(trainer.progress.losses, out / "loss.png")
+
+
+def save(trainer: Trainer, out: Path) -> None:
+    """Write the state to resume from, and the checkpoint to play."""
+    trainer.save(out / STATE)
+    save_checkpoint(trainer.checkpoint(), out)
