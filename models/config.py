@@ -83,9 +83,9 @@ HeadConfig = Annotated[MuLawHead | LogisticsHead | GaussianHead, Field(discrimin
 
 
 class LocalConditioning(_Frozen):
-    """A two-layer tanh network from the control features of a hop to `channels`."""
+    """A tanh network from the control features of a hop (and the instrument's vector) to `channels`."""
 
-    hidden: int = Field(default=16, ge=1, le=1024)
+    hidden: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(default=(16,), min_length=1)
     channels: int = Field(default=16, ge=1, le=1024)
 
 
@@ -100,6 +100,12 @@ class ExcitationConfig(_Frozen):
     """sin and cos of k times the running phase, k = 1..`harmonics`, at the input."""
 
     harmonics: int = Field(default=8, ge=1, le=64)
+
+
+class ToneConfig(_Frozen):
+    """Levels and phases of `harmonics` that the control network states each hop; what is left is drawn."""
+
+    harmonics: int = Field(default=32, ge=1, le=128)
 
 
 class WaveNetConfig(_Frozen):
@@ -118,6 +124,7 @@ class WaveNetConfig(_Frozen):
     local: LocalConditioning | None = None
     global_: GlobalConditioning | None = Field(default=None, alias="global")
     excitation: ExcitationConfig | None = None
+    tone: ToneConfig | None = None
     pre_emphasis: float = Field(default=0.0, ge=0.0, le=0.99)
 
     @model_validator(mode="after")
@@ -126,6 +133,10 @@ class WaveNetConfig(_Frozen):
             raise ValueError(
                 f"pre_emphasis: {self.pre_emphasis} does not go with a mu_law head: its levels are of the plain signal"
             )
+        if self.tone and self.local is None:
+            raise ValueError("tone: it is stated by the control network, and local is null")
+        if self.tone and self.head.kind == "mu_law":
+            raise ValueError("tone: it moves means and scales, which a mu_law head has not")
         return self
 
     @cached_property
@@ -144,9 +155,21 @@ class WaveNetConfig(_Frozen):
         return 1 + (2 * self.excitation.harmonics if self.excitation else 0)
 
     @property
+    def waves(self) -> int:
+        """Harmonics computed at each sample: what the excitation and the tone need."""
+        return max(self.excitation.harmonics if self.excitation else 0, self.tone.harmonics if self.tone else 0)
+
+    @property
+    def control_channels(self) -> int:
+        """What the control network sees of a hop: the features, then the instrument's vector."""
+        return len(FEATURES) + (self.global_.channels if self.global_ else 0)
+
+    @property
     def condition_channels(self) -> int:
-        """Width of the per-hop conditioning vector: local, then global."""
-        return (self.local.channels if self.local else 0) + (self.global_.channels if self.global_ else 0)
+        """Width of the per-hop conditioning vector: the control network's, else the instrument's."""
+        if self.local:
+            return self.local.channels
+        return self.global_.channels if self.global_ else 0
 
     @property
     def head_widths(self) -> tuple[int, ...]:
@@ -164,7 +187,8 @@ class WaveNetConfig(_Frozen):
         r, s = self.residual_channels, self.skip_channels
         layer = self.kernel_size * r * 2 * r + r * s + r * r
         head = sum(a * b for a, b in pairwise(self.head_widths))
-        return self.input_channels * r + self.layers * layer - r * r + head
+        tone = 2 * self.tone.harmonics if self.tone else 0
+        return tone + self.input_channels * r + self.layers * layer - r * r + head
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -178,8 +202,11 @@ class WaveNetConfig(_Frozen):
                 shapes[f"{name}.bias"] = (outputs,)
 
         if self.local:
-            linear("local.0", self.local.hidden, len(FEATURES), bias=True)
-            linear("local.1", self.local.channels, self.local.hidden, bias=True)
+            widths = (self.control_channels, *self.local.hidden, self.local.channels)
+            for i, (inputs, outputs) in enumerate(pairwise(widths)):
+                linear(f"local.{i}", outputs, inputs, bias=True)
+            if self.tone:
+                linear("tone", 2 * self.tone.harmonics + 1, self.local.hidden[-1], bias=True)
         if self.global_:
             shapes["global.weight"] = (self.global_.entries, self.global_.channels)
         linear("input", r, self.input_channels)

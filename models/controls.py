@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 FRAME: Final = ("note", "velocity", "gate", "since_onset", "since_release", "instrument", "temperature")
 """Channels of a control frame: MIDI note with bend, 0..1, 0 or 1, seconds, seconds, index, scale."""
 
-FEATURES: Final = ("pitch", "pitch_squared", "velocity", "gate", "onset", "release")
-"""What a model's control network sees of a frame: p = (note - 69) / 12, p^2, velocity, gate,
-exp(-8 since_onset), (1 - gate) exp(-12 since_release)."""
+ONSET_TIMES_S: Final = (0.005, 0.02, 0.08, 0.32, 1.28)
+RELEASE_TIMES_S: Final = (0.01, 0.04, 0.16)
 
-ONSET_RATE: Final = 8.0  # 1/s
-RELEASE_RATE: Final = 12.0  # 1/s
+FEATURES: Final = (
+    "pitch", "pitch_squared", "velocity", "gate",
+    *(f"onset_{1000 * t:g}_ms" for t in ONSET_TIMES_S),
+    *(f"release_{1000 * t:g}_ms" for t in RELEASE_TIMES_S),
+)  # fmt: skip
+"""What a model's control network sees of a frame: p = (note - 69) / 12, p^2, velocity, gate,
+exp(-since_onset / time) for each of `ONSET_TIMES_S`, (1 - gate) exp(-since_release / time) for `RELEASE_TIMES_S`."""
 
 
 class ControlError(ValueError):

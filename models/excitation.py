@@ -37,13 +37,20 @@ def running_phase(start: Tensor, note: Tensor, hop: int, sample_rate: int) -> Te
 def harmonics(phase: Tensor, note: Tensor, count: int, sample_rate: int) -> Tensor:
     """sin(k phi) for k = 1..count, then cos(k phi): phase int64 [...], note [...] -> float32 [..., 2 count].
 
-    Zero where k times the note's frequency lies above `AUDIBLE` of the sample rate.
+    Zero where k times the note's frequency lies above `AUDIBLE` of the sample rate. A note may have 1 where the phase
+    has more.
     """
-    k = torch.arange(1, count + 1, device=phase.device)
-    turns = ((phase[..., None] * k) >> 40) & 0xFFFFFF  # the top 24 bits: float32 holds them exactly
-    angle = turns.float() * (2.0 * math.pi / 2**24)
+    k = torch.arange(1, count + 1, device=phase.device, dtype=torch.int32)
+    turns = (phase >> 32).to(torch.int32)[..., None] * k  # 2^32 a turn, and wraps as the phase does
+    angle = (turns >> 8).float() * (2.0 * math.pi / 2**24)  # 24 bits: float32 holds them exactly
     audible = k * frequency(note, sample_rate)[..., None] <= AUDIBLE * sample_rate
     return torch.cat((angle.sin() * audible, angle.cos() * audible), dim=-1)
+
+
+def lowest(waves: Tensor, count: int) -> Tensor:
+    """The first `count` harmonics of waves [..., 2 N]: sines, then cosines [..., 2 count]."""
+    every = waves.shape[-1] // 2
+    return torch.cat((waves[..., :count], waves[..., every : every + count]), dim=-1) if count < every else waves
 
 
 def emphasise(samples: Tensor, coefficient: float) -> Tensor:

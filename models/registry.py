@@ -14,6 +14,7 @@ from ostinato.models.config import (
     LogisticsHead,
     ModelConfig,
     MuLawHead,
+    ToneConfig,
     WaveNetConfig,
 )
 
@@ -60,8 +61,9 @@ def random_config(name: str) -> ModelConfig:
             layers=4,
             dilation_cycle=(1, 2, 4, 8),
             head=LogisticsHead(),
-            local=LocalConditioning(hidden=8, channels=8),
+            local=LocalConditioning(hidden=(8,), channels=8),
             excitation=ExcitationConfig(harmonics=4),
+            tone=ToneConfig(harmonics=6),
             pre_emphasis=0.85,
         )
     else:

@@ -18,18 +18,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.models.config import WaveNetConfig
-from ostinato.models.controls import FEATURES, FRAME, ONSET_RATE, RELEASE_RATE
-from ostinato.models.excitation import harmonics
+from ostinato.models.controls import FRAME, ONSET_TIMES_S, RELEASE_TIMES_S
+from ostinato.models.excitation import harmonics, lowest
 from ostinato.models.heads import make_head
+from ostinato.models.tone import Tone, tone_samples
 
 
 def control_features(frames: Tensor) -> Tensor:
     """What the control network sees: frames [..., len(FRAME)] -> [..., len(FEATURES)]."""
     channel = dict(zip(FRAME, frames.unbind(-1), strict=True))
     pitch, gate = (channel["note"] - 69.0) / 12.0, channel["gate"]
-    onset = torch.exp(-ONSET_RATE * channel["since_onset"])
-    release = (1 - gate) * torch.exp(-RELEASE_RATE * channel["since_release"])
-    return torch.stack((pitch, pitch * pitch, channel["velocity"], gate, onset, release), dim=-1)
+    onsets = [torch.exp(-channel["since_onset"] / time) for time in ONSET_TIMES_S]
+    releases = [(1 - gate) * torch.exp(-channel["since_release"] / time) for time in RELEASE_TIMES_S]
+    return torch.stack((pitch, pitch * pitch, channel["velocity"], gate, *onsets, *releases), dim=-1)
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What the controls say of each hop [...]: the layers' condition, and the tone where there is one."""
+
+    condition: Tensor | None  # [..., C]
+    tone: Tone | None
 
 
 class Layer(nn.Module):
@@ -92,26 +101,46 @@ class WaveNet(nn.Module):
         self.local = _control_network(config)
         if config.global_:
             self.add_module("global", nn.Embedding(config.global_.entries, config.global_.channels))
+        self.tone = None
+        if config.tone and config.local:
+            self.tone = nn.Linear(config.local.hidden[-1], 2 * config.tone.harmonics + 1)
         self.input = nn.Linear(config.input_channels, r, bias=config.bias)
         self.layers = nn.ModuleList(Layer(config, i) for i in range(config.layers))
         self.head = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
 
-    def conditioning(self, frames: Tensor) -> Tensor | None:
-        """Control frames [..., len(FRAME)] -> what every layer is conditioned on [..., C]; None without any."""
-        parts = []
-        if self.local is not None:
-            parts.append(self.local(control_features(frames)))
+    def steer(self, frames: Tensor) -> Steering:
+        """Control frames [..., len(FRAME)] -> what they say of each hop."""
+        instrument = None
         if self.config.global_:
-            parts.append(self.get_submodule("global")(frames[..., FRAME.index("instrument")].long()))
-        return torch.cat(parts, dim=-1) if parts else None
+            instrument = self.get_submodule("global")(frames[..., FRAME.index("instrument")].long())
+        if self.local is None:
+            return Steering(instrument, None)
+        hidden = control_features(frames)
+        if instrument is not None:
+            hidden = torch.cat((hidden, instrument), dim=-1)
+        *inner, last = self.local
+        for layer in inner:
+            hidden = layer(hidden).tanh()
+        return Steering(last(hidden).tanh(), Tone.stated(self.tone(hidden)) if self.tone is not None else None)
 
-    def inputs(self, previous: Tensor, phase: Tensor, note: Tensor) -> Tensor:
-        """Last sample [...], phase int64 [...], note [...] -> input channels [..., 1 + 2K]."""
+    def waves(self, phase: Tensor, note: Tensor) -> Tensor:
+        """Phase int64 [...], note [...] -> sines, then cosines, of every harmonic needed [..., 2 waves]."""
+        return harmonics(phase, note, self.config.waves, self.config.sample_rate)
+
+    def inputs(self, previous: Tensor, waves: Tensor) -> Tensor:
+        """Last sample less its tone, in its scale [...], waves [..., 2 waves] -> input channels [..., 1 + 2K]."""
         columns = previous[..., None]
         if self.config.excitation:
-            wave = harmonics(phase, note, self.config.excitation.harmonics, self.config.sample_rate)
-            columns = torch.cat((columns, wave), dim=-1)
+            columns = torch.cat((columns, lowest(waves, self.config.excitation.harmonics)), dim=-1)
         return columns
+
+    def place(self, parameters: Tensor, tone: Tensor, log_scale: Tensor) -> Tensor:
+        """Head parameters [..., P] of what is left -> of the sample, whose tone [...] and log-scale [...] are known."""
+        count = parameters.shape[-1] // (3 if self.config.head.kind == "logistics" else 2)
+        logits, means = parameters[..., : -2 * count], parameters[..., -2 * count : -count]
+        log_scales = parameters[..., -count:]
+        tone, log_scale = tone[..., None], log_scale[..., None]
+        return torch.cat((logits, tone + log_scale.exp() * means, log_scale + log_scales), dim=-1)
 
     def read_out(self, skip: Tensor) -> Tensor:
         """Skip sum [..., S] -> head parameters [..., P]."""
@@ -126,10 +155,20 @@ class WaveNet(nn.Module):
         phase int64 [B, T] -> [B, T, P]; row t depends on samples before t alone.
         """
         hop = self.config.hop
-        previous = functional.pad(samples, (1, 0))[:, :-1]
-        note = frames[..., FRAME.index("note")].repeat_interleave(hop, dim=1)
-        inputs = self.inputs(previous, phase, note)
-        return self.read_out(self.stack(inputs, self.conditioning(frames), hop))
+        steering = self.steer(frames)
+        note = frames[..., FRAME.index("note"), None]  # [B, F, 1]
+        waves = self.waves(phase.reshape(*frames.shape[:2], hop), note).flatten(1, 2)
+        if steering.tone is None:
+            return self.continuation(samples, waves, steering)
+        tone = tone_samples(steering.tone.amplitudes, waves, hop)
+        log_scale = steering.tone.log_scale.repeat_interleave(hop, dim=1)
+        left = (samples - tone) * torch.exp(-log_scale)
+        return self.place(self.continuation(left, waves, steering), tone, log_scale)
+
+    def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:
+        """Head parameters of what the tone leaves: left [B, T], waves [B, T, 2 waves] -> [B, T, P]."""
+        previous = functional.pad(left, (1, 0))[:, :-1]
+        return self.read_out(self.stack(self.inputs(previous, waves), steering.condition, self.config.hop))
 
     def stack(self, inputs: Tensor, condition: Tensor | None, hop: int) -> Tensor:
         """Skip sums of a whole sequence: inputs [B, T, 1 + 2K], condition [B, T / hop, C] -> [B, T, S]."""
@@ -140,9 +179,8 @@ class WaveNet(nn.Module):
             total = total + skip
         return total.transpose(1, 2)
 
-    def layer_conditions(self, frames: Tensor) -> list[Tensor] | None:
-        """What each layer adds before its gate for one hop: frames [slots, len(FRAME)] -> L of [slots, 2R]."""
-        condition = self.conditioning(frames)
+    def layer_conditions(self, condition: Tensor | None) -> list[Tensor] | None:
+        """What each layer adds before its gate for one hop: condition [slots, C] -> L of [slots, 2R]."""
         if condition is None:
             return None
         return [layer.get_submodule("condition")(condition) for layer in self.layers]
@@ -174,16 +212,8 @@ class WaveNet(nn.Module):
         return self.read_out(total)
 
 
-def _control_network(config: WaveNetConfig) -> nn.Module | None:
+def _control_network(config: WaveNetConfig) -> nn.ModuleList | None:
     if config.local is None:
         return None
-    first = nn.Linear(len(FEATURES), config.local.hidden)
-    second = nn.Linear(config.local.hidden, config.local.channels)
-    return _TanhNetwork(first, second)
-
-
-class _TanhNetwork(nn.Sequential):
-    def forward(self, features: Tensor) -> Tensor:
-        for layer in self:
-            features = layer(features).tanh()
-        return features
+    widths = (config.control_channels, *config.local.hidden, config.local.channels)
+    return nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))

@@ -28,6 +28,8 @@ from ostinato.models.sampling.contract import (
     check_slots,
 )
 from ostinato.models.sampling.torch_sampler import build_network
+from ostinato.models.tone import gliding_tone
+from ostinato.models.wavenet import Steering
 
 
 @dataclass
@@ -37,8 +39,9 @@ class Stream:
     key: int
     clock: int  # samples since reset
     phase: Tensor  # int64 [1]
-    previous: float  # last sample in the model's domain
+    previous: float  # last sample in the model's domain, less its tone, in its scale
     output: float  # last sample heard
+    amplitudes: Tensor  # float32 [2 K]: the tone's at the last hop's end
     inputs: Tensor  # float32 [<= receptive field, 1 + 2K]
     conditions: Tensor  # float32 [<= receptive field, C]
 
@@ -46,7 +49,7 @@ class Stream:
         """Everything, by name, copied."""
         scalars = {"key": np.uint64(self.key), "clock": np.int64(self.clock)}
         floats = {"previous": np.float64(self.previous), "output": np.float64(self.output)}
-        tensors = {name: getattr(self, name).numpy().copy() for name in ("phase", "inputs", "conditions")}
+        tensors = {name: getattr(self, name).numpy().copy() for name in ("phase", "amplitudes", "inputs", "conditions")}
         return {**{k: np.asarray(v) for k, v in {**scalars, **floats}.items()}, **tensors}
 
 
@@ -101,12 +104,15 @@ class NaiveSampler:
         a = state.arrays
         if any(a[name].shape[1:] != empty[name].shape[1:] for name in ("inputs", "conditions")):
             raise SamplerError("state: inputs or conditions of another model's width")
+        if a["amplitudes"].shape != empty["amplitudes"].shape:
+            raise SamplerError("state: a tone of another model's harmonics")
         self._streams[slot] = Stream(
             key=int(a["key"]),
             clock=int(a["clock"]),
             phase=torch.from_numpy(a["phase"].copy()),
             previous=float(a["previous"]),
             output=float(a["output"]),
+            amplitudes=torch.from_numpy(a["amplitudes"].copy()),
             inputs=torch.from_numpy(a["inputs"].copy()),
             conditions=torch.from_numpy(a["conditions"].copy()),
         )
@@ -114,8 +120,9 @@ class NaiveSampler:
     def _silence(self, key: int) -> Stream:
         net = self.config.network
         phase = torch.tensor([noise.as_int64(noise.phase_start(key))])
+        tone = torch.zeros(2 * net.tone.harmonics if net.tone else 0)
         empty = torch.zeros(0, net.input_channels), torch.zeros(0, net.condition_channels)
-        return Stream(key & (2**64 - 1), 0, phase, 0.0, 0.0, *empty)
+        return Stream(key & (2**64 - 1), 0, phase, 0.0, 0.0, tone, *empty)
 
     @torch.no_grad()
     def _run(
@@ -131,29 +138,41 @@ class NaiveSampler:
         frames = torch.from_numpy(controls.copy())
         for t in range(len(heard)):
             frame = frames[t // net.hop, None]  # [1, channels]
-            note = frame[:, FRAME.index("note")]
-            self._append(stream, note, network.conditioning(frame))
-            skip = network.stack(stream.inputs[None], stream.conditions[None] if net.condition_channels else None, 1)
-            row = network.read_out(skip[0, -1:])  # [1, P]
-            if forced is None:
-                uniforms = torch.from_numpy(noise.uniforms(stream.key, stream.clock, 1, net.head.draws))
-                temperature = frame[:, FRAME.index("temperature")]
-                stream.previous = float(network.distribution.sample(row, uniforms, temperature))
-                stream.output = stream.previous + net.pre_emphasis * stream.output
-            else:
-                stream.previous = float(forced[t]) - net.pre_emphasis * stream.output
-                stream.output = float(forced[t])
-            stream.phase = stream.phase + increment(note, net.sample_rate)
+            steering = network.steer(frame)
+            waves = network.waves(stream.phase, frame[:, FRAME.index("note")])
+            row = self._parameters(stream, steering, waves)  # [1, P]
+            centre, scale = 0.0, 1.0
+            if steering.tone is not None:
+                there = (t % net.hop + 1) / net.hop
+                tone = gliding_tone(stream.amplitudes[None], steering.tone.amplitudes, waves, there)
+                row = network.place(row, tone, steering.tone.log_scale)
+                centre, scale = float(tone), float(steering.tone.log_scale.exp())
+                if there == 1:
+                    stream.amplitudes = steering.tone.amplitudes[0]
+            sample, stream.output = self._listen(stream, row, frame, None if forced is None else float(forced[t]))
+            stream.previous = (sample - centre) / scale
+            stream.phase = stream.phase + increment(frame[:, FRAME.index("note")], net.sample_rate)
             stream.clock += 1
             heard[t] = stream.output
             if parameters is not None:
                 parameters[t] = row[0].numpy()
 
-    def _append(self, stream: Stream, note: Tensor, condition: Tensor | None) -> None:
-        """Put the next input column and its condition behind the window, and let the oldest go."""
+    def _parameters(self, stream: Stream, steering: Steering, waves: Tensor) -> Tensor:
+        """Head parameters of what the tone leaves, from the whole window: [1, P]."""
         window = self.config.network.receptive_field
-        column = self._network.inputs(torch.tensor([stream.previous]), stream.phase, note)
+        column = self._network.inputs(torch.tensor([stream.previous]), waves)
         stream.inputs = torch.cat((stream.inputs, column))[-window:]
-        if condition is None:
-            condition = stream.conditions.new_zeros(1, 0)
+        condition = stream.conditions.new_zeros(1, 0) if steering.condition is None else steering.condition
         stream.conditions = torch.cat((stream.conditions, condition))[-window:]
+        conditions = None if steering.condition is None else stream.conditions[None]
+        return self._network.read_out(self._network.stack(stream.inputs[None], conditions, 1)[0, -1:])
+
+    def _listen(self, stream: Stream, row: Tensor, frame: Tensor, forced: float | None) -> tuple[float, float]:
+        """The next sample in the model's domain, drawn or forced, and as it is heard."""
+        net = self.config.network
+        if forced is not None:
+            return forced - net.pre_emphasis * stream.output, forced
+        uniforms = torch.from_numpy(noise.uniforms(stream.key, stream.clock, 1, net.head.draws))
+        temperature = frame[:, FRAME.index("temperature")]
+        sample = float(self._network.distribution.sample(row, uniforms, temperature))
+        return sample, sample + net.pre_emphasis * stream.output

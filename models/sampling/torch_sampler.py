@@ -27,6 +27,7 @@ from ostinato.models.sampling.contract import (
     check_slots,
     check_snapshot,
 )
+from ostinato.models.tone import Tone, gliding_tone
 from ostinato.models.wavenet import WaveNet, WaveNetState
 
 
@@ -44,8 +45,9 @@ class SlotState:
     network: WaveNetState
     key: Tensor  # int64 [slots]
     phase: Tensor  # int64 [slots], 2^64 a turn
-    previous: Tensor  # float32 [slots]: last sample in the model's domain
+    previous: Tensor  # float32 [slots]: last sample in the model's domain, less its tone, in its scale
     output: Tensor  # float32 [slots]: last sample heard, for the inverse of pre-emphasis
+    amplitudes: Tensor  # float32 [slots, 2 K]: the tone's at the last hop's end
 
     @classmethod
     def silent(cls, config: WaveNetConfig, slots: int, device: torch.device) -> SlotState:
@@ -56,6 +58,7 @@ class SlotState:
             phase=torch.zeros(slots, dtype=torch.int64, device=device),
             previous=torch.zeros(slots, device=device),
             output=torch.zeros(slots, device=device),
+            amplitudes=torch.zeros(slots, 2 * config.tone.harmonics if config.tone else 0, device=device),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -164,28 +167,35 @@ class TorchSampler:
     @torch.no_grad()
     def _hop(self) -> None:
         """One hop of every active slot, from and into the buffers."""
-        network, buffers = self._network, self._buffers
-        conditions = network.layer_conditions(buffers.frames)
-        note = buffers.frames[:, FRAME.index("note")]
-        step = increment(note, self.config.network.sample_rate)
-        for t in range(self.config.network.hop):
-            self._sample(t, conditions, note, step)
-
-    def _sample(self, t: int, conditions: list[Tensor] | None, note: Tensor, step: Tensor) -> None:
         network, state, buffers = self._network, self._state, self._buffers
-        emphasis, active = self.config.network.pre_emphasis, buffers.active
+        steering = network.steer(buffers.frames)
+        conditions = network.layer_conditions(steering.condition)
+        for t in range(self.config.network.hop):
+            self._sample(t, conditions, steering.tone)
+        if steering.tone is not None:
+            state.amplitudes.copy_(torch.where(buffers.active[:, None], steering.tone.amplitudes, state.amplitudes))
+
+    def _sample(self, t: int, conditions: list[Tensor] | None, tone: Tone | None) -> None:
+        network, state, buffers, net = self._network, self._state, self._buffers, self.config.network
+        active, note = buffers.active, buffers.frames[:, FRAME.index("note")]
         uniforms = self._uniforms()
-        inputs = network.inputs(state.previous, state.phase, note)
-        parameters = network.step(state.network, active, inputs, conditions)  # [slots, P]
+        waves = network.waves(state.phase, note)
+        parameters = network.step(state.network, active, network.inputs(state.previous, waves), conditions)
+        centre, scale = torch.zeros_like(state.previous), torch.ones_like(state.previous)
+        if tone is not None:
+            centre = gliding_tone(state.amplitudes, tone.amplitudes, waves, (t + 1) / net.hop)
+            scale = tone.log_scale.exp()
+            parameters = network.place(parameters, centre, tone.log_scale)  # [slots, P]
         temperature = buffers.frames[:, FRAME.index("temperature")]
         drawn = network.distribution.sample(parameters, uniforms, temperature)
         forced = buffers.forced[:, t]
-        heard = torch.where(forced.isnan(), drawn + emphasis * state.output, forced)
-        previous = torch.where(forced.isnan(), drawn, forced - emphasis * state.output)
+        heard = torch.where(forced.isnan(), drawn + net.pre_emphasis * state.output, forced)
+        sample = torch.where(forced.isnan(), drawn, forced - net.pre_emphasis * state.output)
         buffers.parameters[:, t] = parameters
         buffers.heard[:, t] = heard
-        state.previous.copy_(torch.where(active, previous, state.previous))
+        state.previous.copy_(torch.where(active, (sample - centre) / scale, state.previous))
         state.output.copy_(torch.where(active, heard, state.output))
+        step = increment(note, net.sample_rate)
         state.phase.add_(torch.where(active, step, torch.zeros_like(step)))
 
     def _uniforms(self) -> Tensor:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.models.training.dataset import Recording
@@ -36,42 +35,60 @@ class Crops:
     phase: Tensor  # int64 [B, T]
     counted: Tensor  # float32 [B, T]: 1 where the loss counts
 
-    def to(self, device: torch.device) -> Crops:
-        """The same on a device."""
-        return Crops(self.audio.to(device), self.frames.to(device), self.phase.to(device), self.counted.to(device))
+
+@dataclass(frozen=True)
+class Span:
+    """Where a recording lies in a corpus, in samples."""
+
+    first: int
+    length: int
+    release: int  # from its own start
 
 
-def draw_crops(
-    recordings: Sequence[Recording], plan: CropPlan, field: int, hop: int, rng: np.random.Generator
-) -> Crops:
-    """A batch of crops for a model with this receptive field."""
-    chosen = [recordings[i] for i in rng.integers(len(recordings), size=plan.count)]
-    crops = [crop(r, draw_start(r, plan, field, hop, rng), plan.samples, field, hop) for r in chosen]
-    return Crops(*(torch.from_numpy(np.stack(column)) for column in zip(*crops, strict=True)))
+class Corpus:
+    """Every recording end to end on one device, so that a batch is three gathers."""
+
+    def __init__(self, recordings: Sequence[Recording], *, hop: int, device: torch.device) -> None:
+        self.hop = hop
+        lengths = [len(r.audio) for r in recordings]
+        firsts = np.cumsum([0, *lengths])
+        self.spans = [Span(int(f), n, r.release) for f, n, r in zip(firsts, lengths, recordings, strict=False)]
+        self._audio = torch.from_numpy(np.concatenate([r.audio for r in recordings])).to(device)
+        self._phase = torch.from_numpy(np.concatenate([r.phase for r in recordings])).to(device)
+        self._frames = torch.from_numpy(np.concatenate([r.frames for r in recordings])).to(device)
+
+    def draw(self, plan: CropPlan, field: int, rng: np.random.Generator) -> Crops:
+        """A batch of crops for a model with this receptive field."""
+        chosen = [self.spans[i] for i in rng.integers(len(self.spans), size=plan.count)]
+        starts = [draw_start(span, plan, field, self.hop, rng) for span in chosen]
+        return self.cut([span.first for span in chosen], starts, plan.samples, field)
+
+    def cut(self, firsts: Sequence[int], starts: Sequence[int], samples: int, field: int) -> Crops:
+        """Crops that begin `starts` after the first samples of their recordings; all multiples of the hop."""
+        device = self._audio.device
+        start = torch.tensor(starts, device=device)[:, None]
+        at = torch.tensor(firsts, device=device)[:, None] + start  # [B, 1]
+        ramp = torch.arange(samples, device=device)
+        hops = torch.arange(samples // self.hop, device=device)
+        before = self._audio[(at - 1).clamp(min=0)] * (start > 0)
+        counted = (start == 0) | (ramp >= field - 1)
+        return Crops(
+            audio=torch.cat((before, self._audio[at + ramp]), dim=1),
+            frames=self._frames[at // self.hop + hops],
+            phase=self._phase[at + ramp],
+            counted=counted.float(),
+        )
 
 
-def draw_start(recording: Recording, plan: CropPlan, field: int, hop: int, rng: np.random.Generator) -> int:
+def draw_start(span: Span, plan: CropPlan, field: int, hop: int, rng: np.random.Generator) -> int:
     """The first sample of a crop, a multiple of the hop."""
-    last = len(recording.audio) - plan.samples
+    last = span.length - plan.samples
     kind = rng.random()
     if kind < plan.onsets:
         return 0
     if kind < plan.onsets + plan.releases:  # the release falls where the loss counts
-        low, high = recording.release - plan.samples, recording.release - field
+        low, high = span.release - plan.samples, span.release - field
     else:
         low, high = 0, last
     low, high = (int(np.clip(edge, 0, last)) // hop for edge in (low, high))
     return int(rng.integers(low, high + 1)) * hop
-
-
-def crop(
-    recording: Recording, start: int, samples: int, field: int, hop: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-    """Audio with the sample before it, frames, phase and mask of one crop; `start` is a multiple of the hop."""
-    stop = start + samples
-    before = recording.audio[start - 1 : start] if start else np.zeros(1, dtype=np.float32)
-    audio = np.concatenate((before, recording.audio[start:stop]))
-    counted = np.ones(samples, dtype=np.float32)
-    if start:
-        counted[: field - 1] = 0
-    return audio, recording.frames[start // hop : stop // hop], recording.phase[start:stop], counted

@@ -12,29 +12,41 @@ from ostinato.models.controls import FEATURES
 from ostinato.models.wavenet import WaveNet
 
 QUIET: Final = -5.0  # first log-scale: about the size of a soft note's samples
-HEARING: Final = 10.0  # times the default: a sample is some hundredths, the excitation beside it is 1
+FAINT: Final = -6.0  # first log-level of a harmonic
 STEPS: Final = 0.75  # share of the control network's units that begin as steps along the pitch axis
 
 
 @torch.no_grad()
 def initialise(network: WaveNet, instruments: tuple[Instrument, ...]) -> None:
-    """Set the scales of the head, the weight of the last sample, and the steps of the control network."""
+    """Set the scales of the head and of the tone, and the steps of the control network."""
     start_quiet(network, network.config)
-    network.input.weight[:, 0] *= HEARING
+    if network.tone is not None:
+        start_faint(network.tone)
     if network.local is not None:
-        first = network.local.get_submodule("0")
+        first = network.local[0]
         assert isinstance(first, nn.Linear)
         spread_over_pitch(first, min(i.low for i in instruments), max(i.high for i in instruments))
 
 
 def start_quiet(network: WaveNet, config: WaveNetConfig) -> None:
-    """Begin with small log-scales, since from a scale of 1 the first thousand steps would only shrink it."""
+    """Begin with small log-scales, since from a scale of 1 the first thousand steps would only shrink it.
+
+    With a tone, what is drawn is of the size of its scale, and 1 is right.
+    """
     scales = {"logistics": config.head.parameters // 3, "gaussian": 1}.get(config.head.kind)
     if scales is not None:
         last = network.head[-1]
         assert isinstance(last, nn.Linear)
         last.weight *= 0.1
-        last.bias[-scales:] = QUIET
+        last.bias[-scales:] = -1.0 if config.tone else QUIET
+
+
+def start_faint(tone: nn.Linear) -> None:
+    """Begin with faint harmonics, and with what they leave about as large as a soft note."""
+    count = tone.out_features // 2
+    tone.weight *= 0.1
+    tone.bias[:count] = FAINT
+    tone.bias[-1] = QUIET
 
 
 def spread_over_pitch(first: nn.Linear, low: float, high: float) -> None:

@@ -20,9 +20,12 @@ from torch import Tensor
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, WaveNetConfig, parse_config
+from ostinato.models.controls import FRAME
 from ostinato.models.excitation import emphasise
+from ostinato.models.heads import STEP
+from ostinato.models.tone import tone_samples
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
-from ostinato.models.training.crops import CropPlan, Crops, draw_crops
+from ostinato.models.training.crops import Corpus, CropPlan, Crops
 from ostinato.models.training.dataset import Recording
 from ostinato.models.training.initial import initialise
 from ostinato.models.wavenet import WaveNet
@@ -45,7 +48,7 @@ class Settings:
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
-    noise: tuple[float, float] = (-4.5, -2.5)  # log10 of its standard deviation, drawn per crop
+    noise: tuple[float, float] = (-2.0, 0.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Progress:
     samples: int = 0
     skipped: int = 0  # updates left out in a row because the gradient was not finite
     losses: list[float] = field(default_factory=list)  # bits per sample, one a step
+    tone_losses: list[float] = field(default_factory=list)  # the same with the tone and its scale alone
 
 
 class Trainer:
@@ -73,8 +77,8 @@ class Trainer:
         if not recordings:
             raise TrainingError("no recordings to learn from")
         self.config, self.budget, self.settings = config, budget, settings or Settings()
-        self.recordings, self.progress = recordings, Progress()
-        self.device = torch.device(device)
+        self.progress, self.device = Progress(), torch.device(device)
+        self.corpus = Corpus(recordings, hop=config.network.hop, device=self.device)
         torch.manual_seed(self.settings.seed)
         network = WaveNet(config.network)
         initialise(network, config.instruments)
@@ -93,15 +97,16 @@ class Trainer:
         """One update; returns the loss in bits per sample."""
         started, net, progress = time.monotonic(), self.config.network, self.progress
         rng = np.random.default_rng((self.settings.seed, progress.step))
-        crops = draw_crops(self.recordings, self.settings.crops, net.receptive_field, net.hop, rng)
-        noise = draw_noise(rng, self.settings.noise, tuple(crops.phase.shape)).to(self.device)
-        loss = bits_per_sample(self.network, crops.to(self.device), noise)
+        crops = self.corpus.draw(self.settings.crops, net.receptive_field, rng)
+        noise = draw_noise(rng, self.settings.noise, crops.phase)
+        loss, tone_loss = losses(self.network, crops, noise)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + tone_loss).backward()  # type: ignore[no-untyped-call]
         self._update()
         progress.step += 1
         progress.samples += crops.phase.numel()
         progress.losses.append(loss.item())
+        progress.tone_losses.append(tone_loss.item())
         progress.seconds += min(time.monotonic() - started, LONGEST_STEP_S)
         return progress.losses[-1]
 
@@ -153,10 +158,12 @@ class Trainer:
         self.progress = Progress(**state["progress"])
 
 
-def draw_noise(rng: np.random.Generator, decades: tuple[float, float], shape: tuple[int, ...]) -> Tensor:
-    """White noise [B, T], the log10 of its standard deviation uniform in `decades` and drawn per row."""
-    deviation = 10.0 ** rng.uniform(*decades, size=(shape[0], 1))
-    return torch.from_numpy((rng.standard_normal(shape) * deviation).astype(np.float32))
+def draw_noise(rng: np.random.Generator, decades: tuple[float, float], like: Tensor) -> Tensor:
+    """White noise [B, T] on the device of `like` [B, T], the log10 of its deviation uniform in `decades` per row."""
+    deviation = 10.0 ** rng.uniform(*decades, size=(len(like), 1))
+    generator = torch.Generator(device=like.device).manual_seed(int(rng.integers(2**62)))
+    white = torch.randn(like.shape, generator=generator, device=like.device)
+    return white * torch.from_numpy(deviation.astype(np.float32)).to(like.device)
 
 
 def emphasised(crops: Crops, config: WaveNetConfig) -> Tensor:
@@ -164,9 +171,34 @@ def emphasised(crops: Crops, config: WaveNetConfig) -> Tensor:
     return emphasise(crops.audio, config.pre_emphasis)[:, 1:]
 
 
-def bits_per_sample(network: WaveNet, crops: Crops, noise: Tensor) -> Tensor:
-    """Mean negative log2 likelihood of the counted samples, given their past with `noise` [B, T] added."""
-    clean = emphasised(crops, network.config)
-    parameters = network(clean + noise, crops.frames, crops.phase)
-    surprise = -network.distribution.log_prob(parameters, clean) / math.log(2)  # [B, T]
-    return (surprise * crops.counted).sum() / crops.counted.sum()
+def losses(network: WaveNet, crops: Crops, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Bits per counted sample: of the model, its past with `noise` [B, T] added; and of the tone alone.
+
+    The tone is fitted by itself, what it leaves taken for white Gaussian noise of its scale. It takes no gradient from
+    the model's own likelihood: the past explains a tone as well as the phase does as long as it is given, and the
+    model would lean on it.
+    """
+    clean, net = emphasised(crops, network.config), network.config
+    steering = network.steer(crops.frames)
+    note = crops.frames[..., FRAME.index("note"), None]
+    waves = network.waves(crops.phase.reshape(*crops.frames.shape[:2], net.hop), note).flatten(1, 2)
+    if steering.tone is None:
+        parameters, tone_bits = network.continuation(clean + noise, waves, steering), clean.new_zeros(())
+    else:
+        tone = tone_samples(steering.tone.amplitudes, waves, net.hop)
+        log_scale = steering.tone.log_scale.repeat_interleave(net.hop, dim=1)
+        left = (clean - tone) * torch.exp(-log_scale)
+        tone_bits = mean_bits(gaussian_log_prob(left, log_scale), crops.counted)
+        tone, log_scale, left = tone.detach(), log_scale.detach(), left.detach()
+        parameters = network.place(network.continuation(left + noise, waves, steering), tone, log_scale)
+    return mean_bits(network.distribution.log_prob(parameters, clean), crops.counted), tone_bits
+
+
+def gaussian_log_prob(left: Tensor, log_scale: Tensor) -> Tensor:
+    """Natural log of the probability of a 16-bit level whose deviation from its mean is `left` scales: [...]."""
+    return -0.5 * left**2 - log_scale + math.log(STEP / math.sqrt(2 * math.pi))
+
+
+def mean_bits(log_prob: Tensor, counted: Tensor) -> Tensor:
+    """Mean negative log2 over the samples that count."""
+    return -(log_prob * counted).sum() / (counted.sum() * math.log(2))

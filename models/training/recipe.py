@@ -12,6 +12,7 @@ from ostinato.models.config import (
     LocalConditioning,
     LogisticsHead,
     ModelConfig,
+    ToneConfig,
     WaveNetConfig,
 )
 from ostinato.models.training.notes import Note, Split
@@ -37,8 +38,9 @@ def default_config() -> ModelConfig:
         dilation_cycle=(1, 2, 4, 8, 16, 32, 64, 128, 256),
         head_hidden=(64,),
         head=LogisticsHead(components=2),
-        local=LocalConditioning(hidden=32, channels=32),
+        local=LocalConditioning(hidden=(128, 128), channels=32),
         excitation=ExcitationConfig(harmonics=8),
+        tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
     )
     return ModelConfig(

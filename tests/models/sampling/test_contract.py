@@ -43,9 +43,10 @@ def small(**changes: object) -> Checkpoint:
         "dilation_cycle": [1, 2, 5],
         "head_hidden": [7],
         "head": {"kind": "logistics", "components": 2},
-        "local": {"hidden": 5, "channels": 4},
+        "local": {"hidden": [5, 3], "channels": 4},
         "global": {"entries": 2, "channels": 3},
         "excitation": {"harmonics": 3},
+        "tone": {"harmonics": 5},
         "pre_emphasis": 0.85,
     }
     data = {
@@ -59,7 +60,7 @@ def small(**changes: object) -> Checkpoint:
 MODELS = {
     "logistics": small(),
     "gaussian": small(head={"kind": "gaussian"}, kernel_size=3),
-    "mu-law": small(head={"kind": "mu_law", "levels": 16}, pre_emphasis=0.0, bias=False),
+    "mu-law": small(head={"kind": "mu_law", "levels": 16}, tone=None, pre_emphasis=0.0, bias=False),
 }
 
 

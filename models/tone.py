@@ -1,0 +1,65 @@
+"""The tone: the part of a sample that controls and phase alone decide, and the scale of what is left to draw.
+
+    e(t) = sum over k of exp(l_k) cos(k phi(t) + theta_k)
+    x(t) = e(t) + s u(t)
+
+A control network states levels l, phases theta and the scale s once a hop; the WaveNet draws u, whose size is about
+one whatever is played. So what repeats with every turn of the phase need not be guessed from the past, where each
+guess would be heard by the next. Harmonics plus a residual after Serra and Smith 1990 and Engel et al. 2020; here
+the residual is autoregressive. All in the model's own domain (pre-emphasised where it is).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ostinato.models.excitation import lowest
+
+LOUDEST: Final = 0.7  # natural log of a harmonic's greatest amplitude, about the 2 that a pre-emphasised sample can be
+QUIETEST_SCALE: Final = -10.0  # natural log; under a 16-bit level
+WIDEST_SCALE: Final = 0.7
+
+
+@dataclass(frozen=True)
+class Tone:
+    """What is stated for each hop [...]."""
+
+    amplitudes: Tensor  # [..., 2 K]: of sin(k phi), k = 1..K, then of cos(k phi)
+    log_scale: Tensor  # [...]: natural log of s
+
+    @classmethod
+    def stated(cls, outputs: Tensor) -> Tone:
+        """From the control network: levels, phases (radians), log-scale, together [..., 2 K + 1]."""
+        count = outputs.shape[-1] // 2
+        levels, phases = outputs[..., :count].clamp(max=LOUDEST).exp(), outputs[..., count : 2 * count]
+        amplitudes = torch.cat((-levels * phases.sin(), levels * phases.cos()), dim=-1)
+        return cls(amplitudes, outputs[..., -1].clamp(QUIETEST_SCALE, WIDEST_SCALE))
+
+
+def tone_samples(amplitudes: Tensor, waves: Tensor, hop: int) -> Tensor:
+    """The tone of whole sequences: amplitudes [B, F, 2 K] per hop, waves [B, T, 2 waves] -> [B, T].
+
+    Amplitudes glide over each hop from those of the hop before, from 0 in the first.
+    """
+    batch, count, width = amplitudes.shape
+    waves = lowest(waves, width // 2)
+    before = torch.nn.functional.pad(amplitudes, (0, 0, 1, 0))[:, :-1]
+    ends = torch.stack((before, amplitudes), dim=-1)  # [B, F, 2 K, 2]
+    both = waves.reshape(batch, count, hop, -1) @ ends  # [B, F, hop, 2]
+    there = glide(hop, waves.device)
+    return (both[..., 0] * (1 - there) + both[..., 1] * there).reshape(batch, count * hop)
+
+
+def gliding_tone(before: Tensor, amplitudes: Tensor, waves: Tensor, there: float) -> Tensor:
+    """The tone of one sample of a hop: amplitudes before and now [..., 2 K], waves [..., 2 waves] -> [...]."""
+    waves = lowest(waves, amplitudes.shape[-1] // 2)
+    return (before * waves).sum(-1) * (1 - there) + (amplitudes * waves).sum(-1) * there
+
+
+def glide(hop: int, device: torch.device) -> Tensor:
+    """How far each sample of a hop is from the last hop's amplitudes to its own: [hop], ends at 1."""
+    return (torch.arange(hop, device=device) + 1) / hop
