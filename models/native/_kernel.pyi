@@ -17,8 +17,8 @@ class Shape:
     amplitude: float
     pre_emphasis: float
     harmonics: int
-    local_hidden: int
-    local_channels: int
+    tone_harmonics: int
+    local_widths: list[int]
     global_entries: int
     global_channels: int
 

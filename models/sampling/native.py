@@ -115,7 +115,7 @@ class NativeSampler:
 
 
 def kernel_shape(network: WaveNetConfig) -> _kernel.Shape:
-    """The network as the kernel wants it: plain numbers, 0 for what it lacks."""
+    """The network as the kernel wants it: plain numbers, 0 or an empty list for what it lacks."""
     shape, head = _kernel.Shape(), network.head
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
     shape.residual, shape.skip = network.residual_channels, network.skip_channels
@@ -124,8 +124,8 @@ def kernel_shape(network: WaveNetConfig) -> _kernel.Shape:
     shape.head, shape.head_widths = head.kind, list(network.head_widths)
     shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0
     shape.harmonics = network.excitation.harmonics if network.excitation else 0
-    shape.local_hidden = network.local.hidden if network.local else 0
-    shape.local_channels = network.local.channels if network.local else 0
+    shape.tone_harmonics = network.tone.harmonics if network.tone else 0
+    shape.local_widths = [*network.local.hidden, network.local.channels] if network.local else []
     shape.global_entries = network.global_.entries if network.global_ else 0
     shape.global_channels = network.global_.channels if network.global_ else 0
     return shape

@@ -121,7 +121,8 @@ void mix(Matrix2<const float> voices, nb::ndarray<const float, nb::c_contig, nb:
 
 // Functions of functions.hpp by name, for tests.
 void evaluate(const std::string& isa, const std::string& function, Vector<const float> in, Vector<float> out) {
-  static const std::vector<std::string> names{"exp", "log", "tanh", "sine", "cosine", "gate"};
+  static const std::vector<std::string> names{"exp",  "log",  "tanh",           "sine",
+                                              "cosine", "gate", "sine_of_radians", "cosine_of_radians"};
   const auto found = std::find(names.begin(), names.end(), function);
   require(found != names.end(), "function: not known");
   require(in.shape(0) == out.shape(0) && in.shape(0) % 16 == 0, "in, out: not the same multiple of 16 long");
@@ -157,8 +158,8 @@ NB_MODULE(_kernel, m) {
       .def_rw("amplitude", &ostinato::Shape::amplitude)
       .def_rw("pre_emphasis", &ostinato::Shape::pre_emphasis)
       .def_rw("harmonics", &ostinato::Shape::harmonics)
-      .def_rw("local_hidden", &ostinato::Shape::local_hidden)
-      .def_rw("local_channels", &ostinato::Shape::local_channels)
+      .def_rw("tone_harmonics", &ostinato::Shape::tone_harmonics)
+      .def_rw("local_widths", &ostinato::Shape::local_widths)
       .def_rw("global_entries", &ostinato::Shape::global_entries)
       .def_rw("global_channels", &ostinato::Shape::global_channels);
   nb::class_<BoundPool>(m, "Pool")

@@ -47,10 +47,8 @@ struct SineCosine {
   Floats sine, cosine;
 };
 
-// Of an angle in 2^-24 turns, 0 <= angle < 2^24: the quadrant is taken off in integers, without rounding.
-OSTINATO_INLINE SineCosine sine_cosine(Ints angle) {
-  const Ints quadrant = (angle + (1 << 21)) >> 22;
-  const Floats r = to_floats(angle - (quadrant << 22)) * 3.74507035e-7f; // 2 pi / 2^24
+// Of `quadrant` quarter turns and a rest of |r| <= pi / 4 radians. Only the quadrant's lowest two bits count.
+OSTINATO_INLINE SineCosine sine_cosine(Ints quadrant, Floats r) {
   const Floats z = r * r;
   Floats s = mul_add(all(-0.000195172948f), z, all(0.00833217811f));
   s = mul_add(s, z, all(-0.166666549f));
@@ -63,6 +61,21 @@ OSTINATO_INLINE SineCosine sine_cosine(Ints angle) {
   const Ints sine = (as_ints(s) & ~odd) | (as_ints(c) & odd);
   const Ints cosine = (as_ints(c) & ~odd) | (as_ints(s) & odd);
   return {as_floats(sine ^ sine_sign), as_floats(cosine ^ cosine_sign)};
+}
+
+// Of an angle in 2^-24 turns, 0 <= angle < 2^24: the quadrant is taken off in integers, without rounding.
+OSTINATO_INLINE SineCosine sine_cosine(Ints angle) {
+  const Ints quadrant = (angle + (1 << 21)) >> 22;
+  return sine_cosine(quadrant, to_floats(angle - (quadrant << 22)) * 3.74507035e-7f); // 2 pi / 2^24
+}
+
+// Of radians, held to where n below stays exact in products with the first part of pi / 2.
+OSTINATO_INLINE SineCosine sine_cosine_of_radians(Floats x) {
+  x = clamp(x, -32768.0f, 32768.0f);
+  const Floats shifted = mul_add(x, all(0.636619772f), all(12582912.0f)); // as in `exp`
+  const Floats n = shifted - 12582912.0f;
+  const Floats r = mul_add(n, all(-4.83826794e-4f), mul_add(n, all(-1.5703125f), x));
+  return sine_cosine(as_ints(shifted), r);
 }
 
 // 2^x for |x| <= 60: x = n + f, |f| <= 1/2, 2^f = 1 + f q(f). Cheaper than `exp`, and as good where what follows

@@ -7,6 +7,7 @@
 #include "excitation.hpp"
 #include "heads.hpp"
 #include "stack.hpp"
+#include "tone.hpp"
 
 namespace ostinato::inline OSTINATO_ISA {
 namespace {
@@ -41,17 +42,20 @@ void leave(const Model& m, const Scratch& s, const Place& p, const Rows& paramet
   for (int n = 0; n < p.count; ++n) {
     const Stream& stream = p.streams[n];
     Slot& slot = *stream.slot;
+    const int here = n * block_samples + p.t;
+    if (m.tone_harmonics) place(m, s.held[n], s.tone[here], parameters.at[n]);
+    float sample;
     if (stream.parameters)
       __builtin_memcpy(stream.parameters + at * m.parameters, parameters.at[n], sizeof(float) * m.parameters);
     if (stream.forced) {
-      slot.previous = stream.forced[at] - m.pre_emphasis * slot.output;
+      sample = stream.forced[at] - m.pre_emphasis * slot.output;
       slot.output = stream.forced[at];
     } else {
       const float temperature = stream.controls[std::int64_t{frame} * frame_channels + 6];
-      const int noise = n * block_samples + p.t;
-      slot.previous = draw(m, parameters.at[n], s.choice[noise], s.spread[noise], temperature);
-      slot.output = slot.previous + m.pre_emphasis * slot.output;
+      sample = draw(m, parameters.at[n], s.choice[here], s.spread[here], temperature);
+      slot.output = sample + m.pre_emphasis * slot.output;
     }
+    slot.previous = m.tone_harmonics ? (sample - s.tone[here]) * s.held[n].inverse_scale : sample;
     stream.heard[at] = slot.output;
   }
 }
@@ -59,7 +63,7 @@ void leave(const Model& m, const Scratch& s, const Place& p, const Rows& paramet
 void run_block(const Model& m, const Scratch& s, const Stream* streams, int count, int frame, int first, int samples) {
   for (int n = 0; n < count; ++n)
     draw_noise(m, *streams[n].slot, s.choice + n * block_samples, s.spread + n * block_samples);
-  excite(m, s, streams, count, frame, samples);
+  excite(m, s, streams, count, first, samples);
   for (int t = 0; t < samples; ++t) {
     const Place place{streams, count, t, samples};
     enter(m, s, place);
@@ -73,11 +77,12 @@ void advance(const Model& m, const Scratch& s, const Stream* streams, int count,
   for (int done = 0; done < count; done += group_streams) {
     const int group = count - done < group_streams ? count - done : group_streams;
     for (int frame = 0; frame < frames; ++frame) {
-      project_conditions(m, s, streams + done, group, frame);
+      steer(m, s, streams + done, group, frame);
       for (int first = 0; first < m.hop; first += block_samples) {
         const int samples = m.hop - first < block_samples ? m.hop - first : block_samples;
         run_block(m, s, streams + done, group, frame, first, samples);
       }
+      keep_amplitudes(m, s, streams + done, group);
     }
   }
 }
@@ -91,7 +96,9 @@ void evaluate(int function, const float* in, float* out, int count) {
       case 2: store(out + i, tanh(x)); break;
       case 3: store(out + i, sine_cosine(__builtin_convertvector(x * 16777216.0f, Ints)).sine); break;
       case 4: store(out + i, sine_cosine(__builtin_convertvector(x * 16777216.0f, Ints)).cosine); break;
-      default: store(out + i, gate(x, x)); break;
+      case 5: store(out + i, gate(x, x)); break;
+      case 6: store(out + i, sine_cosine_of_radians(x).sine); break;
+      default: store(out + i, sine_cosine_of_radians(x).cosine); break;
     }
   }
 }

@@ -15,7 +15,7 @@ constexpr int group_streams = 16;   // streams advanced in lockstep
 constexpr int block_samples = 16;   // samples whose noise, phase and excitation are prepared together
 constexpr int ahead_rows = 8;       // streams x samples whose past taps are taken ahead, one tile of work
 constexpr int frame_channels = 7;   // note, velocity, gate, since_onset, since_release, instrument, temperature
-constexpr int feature_channels = 6; // pitch, pitch^2, velocity, gate, onset, release
+constexpr int feature_channels = 12; // pitch, pitch^2, velocity, gate, then decays since onset and since release
 
 // y = W x + b with W as [inputs][outputs]. `chains` independent sums, fixed by the shape alone, make up each output.
 struct Matrix {
@@ -40,11 +40,14 @@ enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 struct Model {
   std::int32_t sample_rate, hop, residual, skip, layers, past_taps; // residual and skip are padded
-  std::int32_t harmonics, local_channels, global_entries, global_channels, head_layers;
+  std::int32_t harmonics;                    // at the input
+  std::int32_t tone_harmonics, tone_row;     // 0 without a tone; the row is padded
+  std::int32_t local_layers, global_entries, global_channels, head_layers;
   std::int32_t parameters, components, draws; // head parameters and components are not padded
   HeadKind head;
   float log_scale_min, amplitude, pre_emphasis;
-  Matrix local[2];             // weights are null without a local network
+  const Matrix* local;         // local_layers of them, 0 without a control network
+  Matrix tone;                 // last hidden layer -> levels, phases, log-scale, each padded; none without a tone
   const float* global_entries_table; // [entries][channels]
   Matrix condition;            // C -> layers x 2 residual, every layer's bias folded in
   Matrix excitation;           // 2 harmonics -> residual, the input's bias folded in
@@ -54,19 +57,21 @@ struct Model {
   const float* levels;         // mu-law: the sample of each level
 };
 
-// What a slot holds ahead of its rings. The rings follow at the next 64-byte line.
+// What a slot holds ahead of its rings. The tone's amplitudes at the last hop's end follow at the next 64-byte line
+// (rows of sines and cosines), and the rings behind them.
 struct alignas(64) Slot {
   std::uint64_t key;
   std::uint64_t phase; // 2^64 a turn
   std::uint64_t shape; // fingerprint of the model it belongs to
   std::int64_t clock;  // samples since reset
-  float previous;      // last sample in the model's domain
+  float previous;      // last sample in the model's domain, less its tone, in its scale
   float output;        // last sample heard
 };
 
 // One stream of a call: frames of control in, samples out.
 struct Stream {
   Slot* slot;
+  float* amplitudes;
   float* rings;
   const float* controls; // [frames][frame_channels]
   float* heard;          // [frames * hop]
@@ -74,12 +79,21 @@ struct Stream {
   float* parameters;     // [frames * hop][parameters], or null
 };
 
+// What holds for one stream over one hop.
+struct Held {
+  std::uint64_t step;                    // phase per sample, 2^64 a turn
+  std::int32_t heard;                    // harmonics low enough to sound
+  float log_scale, scale, inverse_scale; // of what the tone leaves
+};
+
 // Scratch of one group, allocated once. Every row starts on a 64-byte line.
 struct Scratch {
-  float* features;   // [group][max(features, local hidden, C)], twice: each layer of the local network
-  float* narrow;     // the second of the two
+  Held* held;        // [group]
+  float* narrow[2];  // [group][widest activation of the control network]: layers read the one and write the other
+  float* amplitudes; // [group][3 tone rows]: of sines, of cosines, the log-scale
   float* condition;  // [group][layers * 2 residual]
   float* waves;      // [block][2 harmonics padded]
+  float* tone;       // [group][block]
   float* entry;      // [group][block][residual]: the input layer without the last sample
   float* past;       // [layers][rows][2 residual]
   float* gates;      // [group][2 residual]

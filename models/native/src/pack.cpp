@@ -66,6 +66,18 @@ class Packer {
     return m;
   }
 
+  // Levels, phases and log-scale, each from a whole line on.
+  Matrix tone(int inputs) {
+    const int k = shape_.tone_harmonics, row = padded(k, pad_outputs);
+    Matrix m = blank(inputs, 2 * row + pad_outputs);
+    for (int part = 0; part < 3; ++part) {
+      const int outputs = part < 2 ? k : 1;
+      put(m, part * row, part * k, outputs, {"tone.weight", 2 * k + 1, inputs});
+      put_bias(part * row, part * k, outputs, {"tone.bias", 2 * k + 1});
+    }
+    return m;
+  }
+
   const float* input_column() {
     const int r = shape_.residual, inputs = 1 + 2 * shape_.harmonics;
     float* column = layout_.take(padded(r, pad_outputs));
@@ -157,6 +169,7 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
   layers_.assign(layers, Layer{});
   past_.assign(static_cast<std::size_t>(layers) * taps, Matrix{});
   heads_.clear();
+  local_.clear();
 
   model_.excitation = packer.excitation();
   model_.input = packer.input_column();
@@ -177,10 +190,15 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     for (int tap = 0; tap < taps; ++tap) past_[static_cast<std::size_t>(i) * taps + tap] = packer.dilated(i, tap);
     layers_[i].past = &past_[static_cast<std::size_t>(i) * taps];
   }
-  model_.condition = packer.conditions(shape.local_channels + shape.global_channels);
-  if (shape.local_channels) {
-    model_.local[0] = packer.plain("local.0", feature_channels, shape.local_hidden, true);
-    model_.local[1] = packer.plain("local.1", shape.local_hidden, shape.local_channels, true);
+  const bool local = !shape.local_widths.empty();
+  model_.condition = packer.conditions(local ? shape.local_widths.back() : shape.global_channels);
+  int width = feature_channels + shape.global_channels;
+  widest_control_ = padded(width, pad_outputs);
+  for (std::size_t i = 0; i < shape.local_widths.size(); ++i) {
+    if (i + 1 == shape.local_widths.size() && shape.tone_harmonics) model_.tone = packer.tone(width);
+    local_.push_back(packer.plain("local." + std::to_string(i), width, shape.local_widths[i], true));
+    width = shape.local_widths[i];
+    widest_control_ = std::max(widest_control_, local_.back().outputs);
   }
   model_.global_entries_table = packer.embedding();
   model_.levels = model_.head == HeadKind::mu_law ? packer.levels(shape.head_widths.back()) : nullptr;
@@ -188,6 +206,9 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
 
 PackedModel::PackedModel(const Shape& shape, const Tensors& tensors) {
   if (shape.dilations.empty() || shape.head_widths.size() < 2) throw std::invalid_argument("shape: no layers");
+  if (shape.tone_harmonics && (shape.local_widths.size() < 2 || shape.head == "mu_law"))
+    throw std::invalid_argument("tone_harmonics: " + std::to_string(shape.tone_harmonics) +
+                                ", and no control network states them or the head has no means");
   model_.sample_rate = shape.sample_rate;
   model_.hop = shape.hop;
   model_.residual = padded(shape.residual, pad_outputs);
@@ -195,7 +216,9 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors) {
   model_.layers = static_cast<std::int32_t>(shape.dilations.size());
   model_.past_taps = shape.kernel_size - 1;
   model_.harmonics = shape.harmonics;
-  model_.local_channels = shape.local_channels;
+  model_.tone_harmonics = shape.tone_harmonics;
+  model_.tone_row = padded(shape.tone_harmonics, pad_outputs);
+  model_.local_layers = static_cast<std::int32_t>(shape.local_widths.size());
   model_.global_entries = shape.global_entries;
   model_.global_channels = shape.global_channels;
   model_.head_layers = static_cast<std::int32_t>(shape.head_widths.size() - 1);
@@ -222,6 +245,7 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors) {
   }
   model_.layer = layers_.data();
   model_.head_matrix = heads_.data();
+  model_.local = local_.data();
 }
 
 } // namespace ostinato

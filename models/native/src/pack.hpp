@@ -18,7 +18,8 @@ struct Shape {
   std::vector<int> head_widths; // from the skip sum to the head parameters
   std::string head;             // mu_law, logistics, gaussian
   float log_scale_min, amplitude, pre_emphasis;
-  int harmonics, local_hidden, local_channels, global_entries, global_channels; // 0 where there is none
+  std::vector<int> local_widths; // of the control network's layers, the condition last; empty where there is none
+  int harmonics, tone_harmonics, global_entries, global_channels; // 0 where there is none
 };
 
 struct Tensor {
@@ -37,7 +38,8 @@ class PackedModel {
   const Model& model() const { return model_; }
   std::size_t ring_floats() const { return ring_floats_; } // of one slot
   std::size_t weight_bytes() const { return weight_bytes_; }
-  int widest_read() const { return widest_read_; } // floats of a head activation's row
+  int widest_read() const { return widest_read_; }       // floats of a head activation's row
+  int widest_control() const { return widest_control_; } // floats of a control network activation's row
 
  private:
   void lay_out(const Shape& shape, const Tensors& tensors, Layout& layout);
@@ -46,9 +48,10 @@ class PackedModel {
   std::vector<Layer> layers_;
   std::vector<Matrix> past_;
   std::vector<Matrix> heads_;
+  std::vector<Matrix> local_;
   Memory memory_;
   std::size_t ring_floats_ = 0, weight_bytes_ = 0;
-  int widest_read_ = 0;
+  int widest_read_ = 0, widest_control_ = 0;
 };
 
 } // namespace ostinato

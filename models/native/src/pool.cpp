@@ -16,8 +16,9 @@ std::uint64_t fingerprint(const Shape& shape) {
     for (int i = 0; i < 8; ++i) hash = (hash ^ (static_cast<std::uint64_t>(value) >> 8 * i & 0xff)) * 0x100000001b3;
   };
   for (int value : {shape.sample_rate, shape.hop, shape.residual, shape.skip, shape.kernel_size, shape.harmonics,
-                    shape.local_hidden, shape.local_channels, shape.global_entries, shape.global_channels})
+                    shape.tone_harmonics, shape.global_entries, shape.global_channels})
     mix(value);
+  for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
   for (int width : shape.head_widths) mix(width);
   for (char letter : shape.head) mix(letter);
@@ -30,7 +31,7 @@ std::uint64_t fingerprint(const Shape& shape) {
 Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa)
     : packed_(shape, tensors), kernel_(&choose_kernel(isa)), slots_(slots), fingerprint_(fingerprint(shape)) {
   if (slots < 1) throw std::invalid_argument("slots: " + std::to_string(slots) + ", expected at least 1");
-  state_bytes_ = sizeof(Slot) + packed_.ring_floats() * sizeof(float);
+  state_bytes_ = sizeof(Slot) + (tone_floats() + packed_.ring_floats()) * sizeof(float);
   // Slots lie an odd number of lines apart, so that the same row of several slots never shares a cache set.
   stride_ = (state_bytes_ / 64 | 1) * 64;
   if (stride_ < state_bytes_) stride_ += 128;
@@ -45,14 +46,14 @@ void Pool::make_scratch() {
   const auto lay_out = [this, &m](Layout layout) {
     const std::size_t group = group_streams, r = m.residual;
     scratch_.past_rows = std::max(group_streams, ahead_rows);
-    scratch_.narrow_row = std::max({pad_outputs, m.local[0].outputs, m.local[1].outputs,
-                                    (m.condition.inputs + pad_outputs - 1) / pad_outputs * pad_outputs});
+    scratch_.narrow_row = packed_.widest_control();
     scratch_.waves_row = (m.excitation.inputs + pad_outputs) / pad_outputs * pad_outputs;
     scratch_.read_row = packed_.widest_read();
-    scratch_.features = layout.take(group * scratch_.narrow_row);
-    scratch_.narrow = layout.take(group * scratch_.narrow_row);
+    for (float*& narrow : scratch_.narrow) narrow = layout.take(group * scratch_.narrow_row);
+    scratch_.amplitudes = layout.take(group * m.tone.outputs);
     scratch_.condition = layout.take(group * m.condition.outputs);
     scratch_.waves = layout.take(std::size_t{block_samples} * scratch_.waves_row);
+    scratch_.tone = layout.take(group * block_samples);
     scratch_.entry = layout.take(group * block_samples * r);
     scratch_.past = layout.take(2 * r * m.layers * scratch_.past_rows);
     scratch_.gates = layout.take(group * 2 * r);
@@ -66,6 +67,8 @@ void Pool::make_scratch() {
   };
   scratch_memory_ = allocate(lay_out(Layout(nullptr)));
   lay_out(Layout(scratch_memory_.get()));
+  held_.resize(group_streams);
+  scratch_.held = held_.data();
 }
 
 void Pool::reset(int slot, std::uint64_t key) {
@@ -90,8 +93,9 @@ void Pool::advance(std::span<const Request> requests, int frames) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const Request& request = requests[i];
     Slot* slot = header(request.slot);
-    streams_[i] = {slot,          reinterpret_cast<float*>(slot + 1), request.controls, request.heard,
-                   request.forced, request.parameters};
+    float* amplitudes = reinterpret_cast<float*>(slot + 1);
+    streams_[i] = {slot,          amplitudes,     amplitudes + tone_floats(), request.controls,
+                   request.heard, request.forced, request.parameters};
   }
   kernel_->advance(packed_.model(), scratch_, streams_.data(), static_cast<int>(requests.size()), frames);
 }

@@ -39,6 +39,7 @@ class Pool {
   void advance(std::span<const Request> requests, int frames);
 
  private:
+  std::size_t tone_floats() const { return 2 * static_cast<std::size_t>(packed_.model().tone_row); } // of one slot
   std::byte* at(int slot) const { return state_.get() + static_cast<std::size_t>(slot) * stride_; }
   Slot* header(int slot) const { return reinterpret_cast<Slot*>(at(slot)); }
   void make_scratch();
@@ -49,6 +50,7 @@ class Pool {
   std::uint64_t fingerprint_;
   std::size_t state_bytes_, stride_;
   Memory state_, scratch_memory_;
+  std::vector<Held> held_;
   Scratch scratch_{};
   std::vector<Stream> streams_;
 };

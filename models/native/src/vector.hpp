@@ -17,6 +17,7 @@ namespace ostinato::inline OSTINATO_ISA {
 constexpr int lanes = OSTINATO_LANES;
 typedef float Floats __attribute__((vector_size(4 * OSTINATO_LANES)));
 typedef std::int32_t Ints __attribute__((vector_size(4 * OSTINATO_LANES)));
+typedef std::uint32_t Turns __attribute__((vector_size(4 * OSTINATO_LANES))); // 2^32 a turn; sums wrap
 
 OSTINATO_INLINE Floats load(const float* from) {
   Floats v;
@@ -26,6 +27,12 @@ OSTINATO_INLINE Floats load(const float* from) {
 
 OSTINATO_INLINE Ints load(const std::int32_t* from) {
   Ints v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+OSTINATO_INLINE Turns load(const std::uint32_t* from) {
+  Turns v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
