@@ -37,6 +37,7 @@ def plain() -> dict[str, Any]:
         ("head", {"kind": "cauchy"}),
         ("head", {"kind": "mu_law", "levels": 1}),
         ("excitation", {"harmonics": 0}),
+        ("local", {"hidden": []}),
         ("residual_chanels", 32),
     ],
 )
@@ -61,6 +62,16 @@ def test_pre_emphasis_does_not_go_with_mu_law() -> None:
     data = plain()
     data["network"] |= {"head": {"kind": "mu_law"}, "pre_emphasis": 0.85}
     with pytest.raises(ConfigError, match=r"pre_emphasis: 0\.85"):
+        parse_config(data)
+
+
+def test_a_tone_needs_a_control_network_and_a_head_with_means() -> None:
+    data = plain()
+    data["network"]["tone"] = {"harmonics": 2}
+    with pytest.raises(ConfigError, match=r"tone: .*local is null"):
+        parse_config(data)
+    data["network"] |= {"local": {}, "head": {"kind": "mu_law"}}
+    with pytest.raises(ConfigError, match=r"tone: .*mu_law"):
         parse_config(data)
 
 
@@ -104,9 +115,10 @@ def test_macs_count_every_weight_of_the_sample_path_once() -> None:
     for name in registry.RANDOM:
         network: WaveNetConfig = registry.random_config(name).network
         weights = {k: v for k, v in network.shapes.items() if k.endswith("weight")}
-        per_hop = [k for k in weights if k.startswith(("local", "global")) or ".condition." in k]
+        per_hop = [k for k in weights if k.startswith(("local", "global", "tone")) or ".condition." in k]
         sizes = {k: _size(v) for k, v in weights.items() if k not in per_hop}
-        assert network.macs_per_sample == sum(sizes.values())
+        waves = 2 * network.tone.harmonics if network.tone else 0  # one multiply-add for each amplitude of the tone
+        assert network.macs_per_sample == sum(sizes.values()) + waves
 
 
 def _size(shape: tuple[int, ...]) -> int:

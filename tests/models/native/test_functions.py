@@ -12,12 +12,16 @@ Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 UNIT = (np.arange(2**16) * 256 + 1) / 2**24  # turns that 24 bits hold
 
+RADIANS = np.linspace(-100, 100, 2**16)
+
 CASES: dict[str, tuple[NDArray[np.float64], Function, float, float]] = {  # inputs, truth, relative, absolute
     "exp": (np.linspace(-87, 88, 2**16), np.exp, 3e-7, 0.0),
     "log": (np.exp(np.linspace(-80, 80, 2**16)), np.log, 3e-7, 1e-7),
     "tanh": (np.linspace(-12, 12, 2**16), np.tanh, 0.0, 2e-7),
     "sine": (UNIT, lambda u: np.sin(2 * np.pi * u), 0.0, 2e-7),
     "cosine": (UNIT, lambda u: np.cos(2 * np.pi * u), 0.0, 2e-7),
+    "sine_of_radians": (RADIANS, np.sin, 0.0, 2e-7),
+    "cosine_of_radians": (RADIANS, np.cos, 0.0, 2e-7),
     "gate": (np.linspace(-40, 40, 2**16), lambda x: np.tanh(x) / (1 + np.exp(-x)), 0.0, 2e-7),
 }
 
@@ -46,7 +50,7 @@ def test_exact_where_padding_needs_it(isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", _kernel.isas())
-@pytest.mark.parametrize("function", ["exp", "tanh", "gate"])
+@pytest.mark.parametrize("function", ["exp", "tanh", "gate", "sine_of_radians", "cosine_of_radians"])
 def test_finite_far_out(isa: str, function: str) -> None:
     far = np.tile(np.array([-3e38, -1e5, 1e5, 3e38], dtype=np.float32), 4)
     assert np.isfinite(evaluate(isa, function, far)).all()

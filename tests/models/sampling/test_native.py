@@ -18,70 +18,23 @@ from numpy.typing import NDArray
 
 from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import (
-    ExcitationConfig,
-    GaussianHead,
-    GlobalConditioning,
-    HeadConfig,
-    Instrument,
-    LocalConditioning,
-    LogisticsHead,
-    ModelConfig,
-    MuLawHead,
-    WaveNetConfig,
-)
+from ostinato.models.config import Instrument, ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.native import _kernel
 from ostinato.models.sampling.contract import SamplerError
 from ostinato.models.sampling.native import NativeSampler, kernel_shape
-from ostinato.models.sampling.torch_sampler import build_network
+from ostinato.models.wavenet import WaveNet
+from tests.models.sampling.networks import checkpoints, controls_for, frames_for
 
 ISAS = _kernel.isas()
 KEY = 0xDEADBEEFCAFEBABE
 
-heads: st.SearchStrategy[HeadConfig] = st.one_of(
-    st.builds(MuLawHead, levels=st.integers(2, 40)),
-    st.builds(LogisticsHead, components=st.integers(1, 6)),
-    st.builds(GaussianHead),
-)
 
+class DoubleWaveNet(WaveNet):
+    """The reference in double precision; its waves are of float32 phases, as everywhere."""
 
-@st.composite
-def checkpoints(draw: st.DrawFn) -> Checkpoint:
-    head = draw(heads)
-    entries = draw(st.integers(0, 3))
-    network = WaveNetConfig(
-        hop=draw(st.sampled_from([1, 5, 16, 24, 64])),
-        residual_channels=draw(st.sampled_from([1, 2, 5, 8, 16, 17, 33])),
-        skip_channels=draw(st.sampled_from([1, 7, 16, 30, 65])),
-        layers=draw(st.integers(1, 5)),
-        dilation_cycle=tuple(draw(st.lists(st.integers(1, 19), min_size=1, max_size=4))),
-        kernel_size=draw(st.integers(2, 4)),
-        bias=draw(st.booleans()),
-        head_hidden=tuple(draw(st.lists(st.integers(1, 35), max_size=2))),
-        head=head,
-        local=draw(st.none() | st.builds(LocalConditioning, hidden=st.integers(1, 20), channels=st.integers(1, 20))),
-        global_=GlobalConditioning(entries=entries, channels=draw(st.integers(1, 9))) if entries else None,
-        excitation=draw(st.none() | st.builds(ExcitationConfig, harmonics=st.integers(1, 20))),
-        pre_emphasis=0.0 if head.kind == "mu_law" else draw(st.sampled_from([0.0, 0.85])),
-    )
-    instruments = tuple(Instrument(name=f"instrument {i}") for i in range(max(entries, 1)))
-    return registry.random_checkpoint(
-        ModelConfig(name="random", network=network, instruments=instruments), draw(st.integers(0, 9))
-    )
-
-
-def controls_for(config: ModelConfig, streams: int, frames: int, seed: int = 0) -> NDArray[np.float32]:
-    """Random notes, onsets and releases: [streams, frames, channels]."""
-    generator = np.random.default_rng(seed)
-    controls = generator.uniform(0.0, 1.0, (streams, frames, len(FRAME))).astype(np.float32)
-    controls[..., FRAME.index("note")] = generator.uniform(20, 127, (streams, frames))
-    controls[..., FRAME.index("instrument")] = generator.integers(0, len(config.instruments), (streams, frames))
-    return controls
-
-
-def frames_for(config: ModelConfig, samples: int) -> int:
-    return -(-samples // config.network.hop)
+    def waves(self, phase: torch.Tensor, note: torch.Tensor) -> torch.Tensor:
+        return super().waves(phase, note).double()
 
 
 def forward(
@@ -89,7 +42,8 @@ def forward(
 ) -> torch.Tensor:
     """Head parameters of the parallel forward, in double precision: [T, P]."""
     net = checkpoint.config.network
-    network = build_network(checkpoint, torch.device("cpu")).double()
+    network = DoubleWaveNet(net).double().requires_grad_(False)
+    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
     start = torch.tensor([noise.as_int64(noise.phase_start(key))])
     note = torch.from_numpy(controls[None, :, FRAME.index("note")].copy())
     phase = excitation.running_phase(start, note, net.hop, net.sample_rate)

@@ -1,0 +1,76 @@
+"""Random networks of every kind that a config allows, and random controls for them."""
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ostinato.models import registry
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import (
+    ExcitationConfig,
+    GaussianHead,
+    GlobalConditioning,
+    HeadConfig,
+    Instrument,
+    LocalConditioning,
+    LogisticsHead,
+    ModelConfig,
+    MuLawHead,
+    ToneConfig,
+    WaveNetConfig,
+)
+from ostinato.models.controls import FRAME
+
+heads: st.SearchStrategy[HeadConfig] = st.one_of(
+    st.builds(MuLawHead, levels=st.integers(2, 40)),
+    st.builds(LogisticsHead, components=st.integers(1, 6)),
+    st.builds(GaussianHead),
+)
+
+
+control_networks = st.builds(
+    LocalConditioning,
+    hidden=st.lists(st.integers(1, 20), min_size=1, max_size=3).map(tuple),
+    channels=st.integers(1, 20),
+)
+
+
+@st.composite
+def checkpoints(draw: st.DrawFn) -> Checkpoint:
+    head = draw(heads)
+    entries = draw(st.integers(0, 3))
+    local = draw(st.none() | control_networks)
+    stated = local is not None and head.kind != "mu_law"
+    network = WaveNetConfig(
+        hop=draw(st.sampled_from([1, 5, 16, 24, 64])),
+        residual_channels=draw(st.sampled_from([1, 2, 5, 8, 16, 17, 33])),
+        skip_channels=draw(st.sampled_from([1, 7, 16, 30, 65])),
+        layers=draw(st.integers(1, 5)),
+        dilation_cycle=tuple(draw(st.lists(st.integers(1, 19), min_size=1, max_size=4))),
+        kernel_size=draw(st.integers(2, 4)),
+        bias=draw(st.booleans()),
+        head_hidden=tuple(draw(st.lists(st.integers(1, 35), max_size=2))),
+        head=head,
+        local=local,
+        global_=GlobalConditioning(entries=entries, channels=draw(st.integers(1, 9))) if entries else None,
+        excitation=draw(st.none() | st.builds(ExcitationConfig, harmonics=st.integers(1, 20))),
+        tone=draw(st.none() | st.builds(ToneConfig, harmonics=st.integers(1, 40))) if stated else None,
+        pre_emphasis=0.0 if head.kind == "mu_law" else draw(st.sampled_from([0.0, 0.85])),
+    )
+    instruments = tuple(Instrument(name=f"instrument {i}") for i in range(max(entries, 1)))
+    return registry.random_checkpoint(
+        ModelConfig(name="random", network=network, instruments=instruments), draw(st.integers(0, 9))
+    )
+
+
+def controls_for(config: ModelConfig, streams: int, frames: int, seed: int = 0) -> NDArray[np.float32]:
+    """Random notes, onsets and releases: [streams, frames, channels]."""
+    generator = np.random.default_rng(seed)
+    controls = generator.uniform(0.0, 1.0, (streams, frames, len(FRAME))).astype(np.float32)
+    controls[..., FRAME.index("note")] = generator.uniform(20, 127, (streams, frames))
+    controls[..., FRAME.index("instrument")] = generator.integers(0, len(config.instruments), (streams, frames))
+    return controls
+
+
+def frames_for(config: ModelConfig, samples: int) -> int:
+    return -(-samples // config.network.hop)
