@@ -121,7 +121,7 @@ void mix(Matrix2<const float> voices, nb::ndarray<const float, nb::c_contig, nb:
 
 // Functions of functions.hpp by name, for tests.
 void evaluate(const std::string& isa, const std::string& function, Vector<const float> in, Vector<float> out) {
-  static const std::vector<std::string> names{"exp",  "log",  "tanh",           "sine",
+  static const std::vector<std::string> names{"exp",    "log",  "tanh",            "sine",
                                               "cosine", "gate", "sine_of_radians", "cosine_of_radians"};
   const auto found = std::find(names.begin(), names.end(), function);
   require(found != names.end(), "function: not known");

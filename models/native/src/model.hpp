@@ -11,10 +11,10 @@ namespace ostinato {
 
 constexpr int pad_outputs = 16;
 constexpr int pad_inputs = 4;
-constexpr int group_streams = 16;   // streams advanced in lockstep
-constexpr int block_samples = 16;   // samples whose noise, phase and excitation are prepared together
-constexpr int ahead_rows = 8;       // streams x samples whose past taps are taken ahead, one tile of work
-constexpr int frame_channels = 7;   // note, velocity, gate, since_onset, since_release, instrument, temperature
+constexpr int group_streams = 16;    // streams advanced in lockstep
+constexpr int block_samples = 16;    // samples whose noise, phase, harmonics and tone are prepared together
+constexpr int ahead_rows = 8;        // streams x samples whose past taps are taken ahead, one tile of work
+constexpr int frame_channels = 7;    // note, velocity, gate, since_onset, since_release, instrument, temperature
 constexpr int feature_channels = 12; // pitch, pitch^2, velocity, gate, then decays since onset and since release
 
 // y = W x + b with W as [inputs][outputs]. `chains` independent sums, fixed by the shape alone, make up each output.
@@ -40,8 +40,8 @@ enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 struct Model {
   std::int32_t sample_rate, hop, residual, skip, layers, past_taps; // residual and skip are padded
-  std::int32_t harmonics;                    // at the input
-  std::int32_t tone_harmonics, tone_row;     // 0 without a tone; the row is padded
+  std::int32_t harmonics;                // at the input
+  std::int32_t tone_harmonics, tone_row; // 0 without a tone; the row is padded
   std::int32_t local_layers, global_entries, global_channels, head_layers;
   std::int32_t parameters, components, draws; // head parameters and components are not padded
   HeadKind head;

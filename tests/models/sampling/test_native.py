@@ -209,6 +209,10 @@ def test_binding_refuses_what_it_would_have_to_convert() -> None:
         pool.advance(slots + 2, controls, out)
     with pytest.raises(ValueError, match=r"input\.weight"):
         _kernel.Pool(kernel_shape(tiny.config.network), {}, 1)
+    shape = kernel_shape(tiny.config.network)
+    shape.local_widths = []
+    with pytest.raises(ValueError, match="tone_harmonics"):
+        _kernel.Pool(shape, dict(tiny.tensors), 1)
 
 
 def test_the_instruction_set_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
