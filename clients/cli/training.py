@@ -17,16 +17,21 @@ DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.
 
 
 def data(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("data/flute"),
-    soundfont: Annotated[Path | None, typer.Option(help="Default: FluidR3, as Debian installs it.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("data/orchestra"),
+    only: Annotated[str, typer.Option(help="Some of the instruments, with commas between: flute,violin.")] = "",
+    soundfont_folder: Annotated[Path | None, typer.Option(help="Default: where Debian installs them.")] = None,
+    jobs: Annotated[int | None, typer.Option(callback=within(1, 1024), help="Default: one a core.")] = None,
     seed: Annotated[int, SEED] = 0,
 ) -> None:
-    """Render a data set of single notes from a General MIDI soundfont."""
+    """Render a data set of the orchestra's notes from FluidR3 and MuseScore General."""
     with _training():
         from ostinato.models.training.preparing import prepare_data
-        from ostinato.models.training.render import SOUNDFONT
+        from ostinato.models.training.render import SOUNDFONT_FOLDER
+        from ostinato.models.training.soundfont import SoundfontError
 
-        prepare_data(out=out, soundfont=soundfont or SOUNDFONT, seed=seed)
+        with bad_input(SoundfontError):
+            names = [name.strip() for name in only.split(",") if name.strip()]
+            prepare_data(out=out, only=names, soundfonts=soundfont_folder or SOUNDFONT_FOLDER, seed=seed, jobs=jobs)
 
 
 def train(

@@ -1,24 +1,33 @@
-"""A data set on disk: a folder with `index.json` and one 16-bit WAV a note, and its recordings in memory."""
+"""A data set on disk, and its recordings in memory.
+
+A folder with `index.json`, a 16-bit FLAC a note (in one folder an instrument), and `phase.npz`: how far the phase of
+each note's fundamental is off its nominal one, in turns, at each hop.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from ostinato.models.config import WaveNetConfig
+from ostinato.models.config import Instrument, WaveNetConfig
 from ostinato.models.controls import VoiceTimeline
-from ostinato.models.training.alignment import track_phase
+from ostinato.models.training.alignment import drifted_phase, track_phase
 from ostinato.models.training.notes import Note, Split
 
 INDEX: Final = "index.json"
-PEAK: Final = 0.45  # of the loudest note, so that four voices can be mixed
+PHASE: Final = "phase.npz"
+READERS: Final = 8  # threads
 
 
 class DatasetError(ValueError):
@@ -39,16 +48,23 @@ class Recording:
     def of(cls, note: Note, audio: NDArray[np.float32], *, hop: int, sample_rate: int) -> Recording:
         """Track and align a note that begins at its onset; what does not fill a hop is cut off."""
         audio = audio[: len(audio) // hop * hop]
-        release = note.held(hop, sample_rate)
+        return cls.aligned(note, audio, track_phase(audio, note.hertz, sample_rate), hop=hop, sample_rate=sample_rate)
+
+    @classmethod
+    def aligned(
+        cls, note: Note, audio: NDArray[np.float32], phase: NDArray[np.int64], *, hop: int, sample_rate: int
+    ) -> Recording:
+        """A note whose phase is known; its length is a multiple of the hop."""
         frames = note_frames(note, len(audio) // hop, hop=hop, sample_rate=sample_rate)
-        return cls(note, audio, track_phase(audio, note.hertz, sample_rate), frames, release)
+        return cls(note, audio, phase, frames, note.held(hop, sample_rate))
 
 
 def note_frames(
     note: Note, count: int, *, hop: int, sample_rate: int, temperature: float = 1.0, cents: float = 0.0
 ) -> NDArray[np.float32]:
     """The control frames that play a note, `cents` beside its pitch: float32 [count, len(FRAME)]."""
-    voice = VoiceTimeline(note.key, note.velocity / 127, 0, onset=0, release=note.held(hop, sample_rate))
+    release = note.held(hop, sample_rate)
+    voice = VoiceTimeline(note.key, note.velocity / 127, note.instrument, onset=0, release=release)
     return voice.frames(
         0,
         count,
@@ -60,14 +76,28 @@ def note_frames(
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """The recordings of one instrument."""
+class Source:
+    """Where the notes of one instrument come from."""
 
     instrument: str
+    origin: str  # a soundfont's file name, or a folder's
+    program: int | None  # General MIDI, from 0
+    licence: str
+    gain: float  # what its notes were multiplied by
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Recordings of one or more instruments; a note's `instrument` is a place in `instruments`."""
+
     sample_rate: int
     hop: int
-    gain: float  # what the rendered notes were multiplied by
-    source: str
+    instruments: tuple[Instrument, ...]
+    sources: tuple[Source, ...]
     recordings: tuple[Recording, ...]
 
     def of_split(self, *splits: Split) -> list[Recording]:
@@ -75,42 +105,11 @@ class Dataset:
         return [r for r in self.recordings if r.note.split in splits]
 
 
-def write_dataset(
-    folder: Path,
-    notes: Sequence[Note],
-    rendered: Iterable[NDArray[np.float32]],
-    *,
-    instrument: str,
-    sample_rate: int,
-    hop: int,
-    source: str,
-) -> float:
-    """Write the notes, all multiplied so that the loudest peaks at `PEAK`; return that gain."""
-    audio = list(rendered)
-    gain = PEAK / max(float(np.abs(a).max()) for a in audio)
-    folder.mkdir(parents=True, exist_ok=True)
-    entries: list[dict[str, Any]] = []
-    for i, (note, samples) in enumerate(zip(notes, audio, strict=True)):
-        name = f"{i:04d}-key{note.key:g}-velocity{note.velocity}.wav"
-        soundfile.write(folder / name, samples * gain, sample_rate, subtype="PCM_16")
-        entries.append({"file": name, **note.to_json()})
-    index = {
-        "instrument": instrument,
-        "sample_rate": sample_rate,
-        "hop": hop,
-        "gain": gain,
-        "source": source,
-        "notes": entries,
-    }
-    (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-    return gain
-
-
 def read_dataset(folder: Path) -> Dataset:
-    """Read a data set and track every note.
+    """Read a data set.
 
     Raises:
-        DatasetError: where the index or a recording is missing or not what the index says.
+        DatasetError: where the index, the phases or a recording are missing or not what the index says.
     """
     path = folder / INDEX
     if not path.is_file():
@@ -118,10 +117,22 @@ def read_dataset(folder: Path) -> Dataset:
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
         sample_rate, hop = int(index["sample_rate"]), int(index["hop"])
-        recordings = tuple(_read_note(folder, dict(entry), hop, sample_rate) for entry in index["notes"])
-        return Dataset(index["instrument"], sample_rate, hop, index["gain"], index["source"], recordings)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        instruments = tuple(Instrument.model_validate(fields) for fields in index["instruments"])
+        sources = tuple(Source(**fields) for fields in index["sources"])
+        entries = [(str(fields.pop("file")), Note.from_json(fields)) for fields in index["notes"]]
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise DatasetError(f"{path}: not a data set's index: {error!r}") from error
+    if any(not 0 <= note.instrument < len(instruments) for _, note in entries):
+        raise DatasetError(f"{path}: a note of an instrument that is not among the {len(instruments)}")
+    drifts = _read_drifts(folder / PHASE, len(entries))
+
+    def read(place: int) -> Recording:
+        file, note = entries[place]
+        return _read_note(folder / file, note, drifts[place], hop, sample_rate)
+
+    with ThreadPoolExecutor(READERS) as threads:
+        recordings = tuple(threads.map(read, range(len(entries))))
+    return Dataset(sample_rate, hop, instruments, sources, recordings)
 
 
 def check_fit(dataset: Dataset, network: WaveNetConfig, data: Path) -> None:
@@ -133,12 +144,26 @@ def check_fit(dataset: Dataset, network: WaveNetConfig, data: Path) -> None:
         )
 
 
-def _read_note(folder: Path, entry: dict[str, Any], hop: int, sample_rate: int) -> Recording:
-    path = folder / entry.pop("file")
+def _read_drifts(path: Path, notes: int) -> Sequence[NDArray[np.float32]]:
+    """The drift of each note's phase."""
+    try:
+        with np.load(path) as file:
+            drift, hops = file["drift"], file["hops"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path}: not a data set's phases: {error}") from error
+    if len(hops) != notes or int(hops.sum()) != len(drift):
+        raise DatasetError(f"{path}: phases of {len(hops)} notes, but the index has {notes}")
+    return np.split(drift, list(accumulate(hops.tolist()))[:-1])
+
+
+def _read_note(path: Path, note: Note, drift: NDArray[np.float32], hop: int, sample_rate: int) -> Recording:
     try:
         audio, rate = soundfile.read(path, dtype="float32")
     except soundfile.LibsndfileError as error:
         raise DatasetError(str(error)) from error
     if rate != sample_rate or audio.ndim != 1:
         raise DatasetError(f"{path}: {rate} Hz {audio.shape}, expected mono at {sample_rate} Hz")
-    return Recording.of(Note.from_json(entry), audio, hop=hop, sample_rate=sample_rate)
+    if len(audio) != len(drift) * hop:
+        raise DatasetError(f"{path}: {len(audio)} samples, but phases of {len(drift)} hops of {hop}")
+    phase = drifted_phase(drift, len(audio), note.hertz, sample_rate, hop)
+    return Recording.aligned(note, audio, phase, hop=hop, sample_rate=sample_rate)

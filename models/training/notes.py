@@ -8,11 +8,13 @@ from typing import Any
 
 
 class Split(StrEnum):
-    """What a recording is for: to learn from, or to be tested on because of its pitch or its velocity."""
+    """What a recording is for: to learn from, or to be tested on because of what it has that no other has."""
 
     TRAIN = "train"
-    PITCH = "held-out pitch"
+    PITCH = "held-out pitch"  # a key between trained ones, out of a recording that is also heard at other keys
     VELOCITY = "held-out velocity"
+    RECORDING = "held-out recording"  # nothing of it was heard
+    TAKE = "held-out take"  # another take of the same note was heard
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Note:
     bend_cents: float
     held_s: float  # from the onset to the release
     split: Split = Split.TRAIN
+    recording: str = ""  # the name of what was recorded, of which this is one rendering
+    instrument: int = 0  # its place in the data set
 
     @property
     def pitch(self) -> float:

@@ -1,35 +1,103 @@
-"""`ostinato data`: make a data set."""
+"""`ostinato data`: make a data set of the orchestra's notes."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
-from ostinato.models.training.dataset import write_dataset
+from tqdm import tqdm
+
+from ostinato.models.training.dataset import INDEX, DatasetError, Source
 from ostinato.models.training.notes import Split
-from ostinato.models.training.recipe import FLUTE, FLUTE_PROGRAM, default_config, flute_notes
-from ostinato.models.training.render import SOUNDFONT, render_notes
+from ostinato.models.training.orchestra import ORCHESTRA, Part, plan_notes
+from ostinato.models.training.recipe import default_config
+from ostinato.models.training.render import SOUNDFONT_FOLDER, render_notes
+from ostinato.models.training.soundfont import read_soundfont
+from ostinato.models.training.writing import Written, write_index, write_notes
 
 
-def prepare_data(*, out: Path = Path("data/flute"), soundfont: Path = SOUNDFONT, seed: int = 0) -> Path:
-    """Render the flute's notes from a General MIDI soundfont into a data set, and return its folder.
+def prepare_data(
+    *,
+    out: Path = Path("data/orchestra"),
+    only: Sequence[str] = (),
+    soundfonts: Path = SOUNDFONT_FOLDER,
+    seed: int = 0,
+    jobs: int | None = None,
+) -> Path:
+    """Render the orchestra's notes (or those of the instruments named in `only`) into a data set; return its folder.
+
+    `soundfonts` is the folder where the .sf2 files lie; `jobs` instruments are rendered at a time, by default one a
+    core. A data set that is already in `out` is replaced.
 
     Raises:
-        RenderError: where FluidSynth or the soundfont is missing, or plays nothing.
+        DatasetError: where the orchestra has no such instrument, or `out` holds something else.
+        RenderError: where FluidSynth or a soundfont is missing, or plays nothing.
+        SoundfontError: where a soundfont can't be read.
     """
+    parts = choose_parts(only)
+    clear(out)
     network = default_config().network
-    notes = flute_notes(seed)
-    rendered = render_notes(
-        notes, soundfont=soundfont, program=FLUTE_PROGRAM, hop=network.hop, sample_rate=network.sample_rate
-    )
-    gain = write_dataset(
+    tasks = [(out, part, place, soundfonts, seed, network.hop, network.sample_rate) for place, part in enumerate(parts)]
+    workers = min(jobs or os.cpu_count() or 1, len(parts))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        written = list(tqdm(pool.map(_render_part, tasks), total=len(parts), unit="instrument"))
+    write_index(
         out,
-        notes,
-        rendered,
-        instrument=FLUTE.name,
+        [part.instrument for part in parts],
+        [
+            Source(part.instrument.name, part.soundfont, part.program, part.licence, round(one.gain, 6))
+            for part, one in zip(parts, written, strict=True)
+        ],
+        written,
         sample_rate=network.sample_rate,
         hop=network.hop,
-        source=f"{soundfont.name}, program {FLUTE_PROGRAM}",
     )
-    counts = ", ".join(f"{sum(n.split is s for n in notes)} {s.value}" for s in Split)
-    print(f"{out}: {len(notes)} notes ({counts}), gain {gain:.3f}")
+    for part, one in zip(parts, written, strict=True):
+        print(f"{part.instrument.name}: {describe(one, network.hop, network.sample_rate)}, gain {one.gain:.3f}")
     return out
+
+
+def choose_parts(only: Sequence[str]) -> tuple[Part, ...]:
+    """The parts of these names, in the orchestra's order; all where none is named."""
+    names = [part.instrument.name for part in ORCHESTRA]
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise DatasetError(f"no instrument {unknown[0]!r}; there are {', '.join(names)}")
+    return tuple(part for part in ORCHESTRA if not only or part.instrument.name in only)
+
+
+def clear(folder: Path) -> None:
+    """Make room for a data set, where there is nothing but another one.
+
+    Raises:
+        DatasetError: where the folder holds something else.
+    """
+    if (folder / INDEX).is_file():
+        shutil.rmtree(folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise DatasetError(f"{folder}: not empty, and not a data set; name another folder")
+
+
+def describe(written: Written, hop: int, sample_rate: int) -> str:
+    """How many notes and seconds, and what they are for."""
+    counts = Counter(entry["split"] for entry in written.entries)
+    seconds = sum(len(drift) for drift in written.drifts) * hop / sample_rate
+    splits = ", ".join(f"{counts[s]} {s.value}" for s in Split if counts[s])
+    return f"{len(written.entries)} notes, {seconds:.0f} s ({splits})"
+
+
+def _render_part(task: tuple[Path, Part, int, Path, int, int, int]) -> Written:
+    """One instrument; in a process of its own."""
+    out, part, place, soundfonts, seed, hop, sample_rate = task
+    soundfont = soundfonts / part.soundfont
+    notes = plan_notes(part, read_soundfont(soundfont).zones(part.program), place, seed)
+    keys = [part.played(int(note.key)) for note in notes]
+    rendered = render_notes(
+        notes, keys=keys, soundfont=soundfont, program=part.program, hop=hop, sample_rate=sample_rate
+    )
+    return write_notes(out, part.instrument.name, notes, rendered, sample_rate=sample_rate, hop=hop)

@@ -12,10 +12,9 @@ from ostinato.models.registry import random_config
 from ostinato.models.training import running
 from ostinato.models.training.budget import Budget, learning_rate
 from ostinato.models.training.crops import CropPlan
-from ostinato.models.training.dataset import write_dataset
 from ostinato.models.training.loop import Settings, Trainer, TrainingError
 from ostinato.models.training.recipe import default_config
-from tests.models.training.tones import HOP, RATE, recordings
+from tests.models.training.tones import recordings, write_recordings
 
 SETTINGS = Settings(crops=CropPlan(count=2, samples=1024), warm_up=5)
 
@@ -87,9 +86,8 @@ def test_learning_rate_warms_up_and_falls() -> None:
 
 
 def test_command_leaves_a_checkpoint_a_state_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    notes, audio = [r.note for r in recordings()], [r.audio for r in recordings()]
     data, out = tmp_path / "data", tmp_path / "run"
-    write_dataset(data, notes, audio, instrument="tone", sample_rate=RATE, hop=HOP, source="computed")
+    write_recordings(data)
     running.train(data=data, out=out, minutes=None, steps=2, config=tiny())
     assert load_checkpoint(out).config == tiny()
     assert {p.name for p in out.iterdir()} == {"config.json", "weights.safetensors", "state.pt", "loss.png"}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.models.training.dataset import Recording
+from ostinato.models.config import Instrument
+from ostinato.models.training.dataset import Recording, Source
 from ostinato.models.training.notes import Note, Split
+from ostinato.models.training.writing import write_index, write_notes
 
 RATE = 44100
 HOP = 64
@@ -35,3 +39,12 @@ def recordings() -> list[Recording]:
     """A toy data set: four short notes."""
     notes = [Note(key, velocity, 0.0, 0.15, Split.TRAIN) for key in (62, 69) for velocity in (64, 100)]
     return [Recording.of(n, tone(n, 300 * HOP, level=n.velocity / 500)[0], hop=HOP, sample_rate=RATE) for n in notes]
+
+
+def write_recordings(folder: Path) -> float:
+    """Write the toy data set into a folder, as an instrument named tone; return its gain."""
+    some, tone = recordings(), Instrument(name="tone", low=60, high=71)
+    written = write_notes(folder, "tone", [r.note for r in some], [r.audio for r in some], sample_rate=RATE, hop=HOP)
+    source = Source("tone", "computed", None, "CC0-1.0", written.gain)
+    write_index(folder, [tone], [source], [written], sample_rate=RATE, hop=HOP)
+    return written.gain
