@@ -6,6 +6,8 @@ measured is `evaluation`'s business.
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -20,8 +22,9 @@ PITCH_HARMONICS: Final = 8
 COMPRESSION: Final = 0.5  # of magnitudes, so that one strong partial does not decide the pitch alone
 
 FRAME_SAMPLES: Final = 8192
+FRAME_PERIODS: Final = 20  # of a low note, so that a harmonic's lobe leaves half of its cell to the noise
 LOBE_BINS: Final = 4  # half the main lobe of a Blackman-Harris window
-VIBRATO: Final = 0.006  # of a harmonic's frequency: how far vibrato spreads it
+VIBRATO: Final = 0.009  # of a harmonic's frequency: how far vibrato of 15 cents spreads it
 HIGHEST_SHARE: Final = 0.45  # of the sample rate
 
 MEL_BANDS: Final = 80
@@ -64,28 +67,39 @@ def power_spectrum(audio: Audio, size: int = FRAME_SAMPLES) -> NDArray[np.float6
     """Mean power of Blackman-Harris frames that overlap by three quarters: [size / 2 + 1]."""
     if len(audio) < size:
         audio = np.pad(audio, (0, size - len(audio)))
-    frames = np.lib.stride_tricks.sliding_window_view(audio, size)[:: size // 4]
+    frames = np.lib.stride_tricks.sliding_window_view(audio, size)[:: max(size // 4, 1)]
     turn = 2 * np.pi * np.arange(size) / size
     window = 0.35875 - 0.48829 * np.cos(turn) + 0.14128 * np.cos(2 * turn) - 0.01168 * np.cos(3 * turn)
     power = np.square(np.abs(np.fft.rfft(frames * window, axis=1))).mean(axis=0)
     return np.asarray(power, dtype=np.float64)
 
 
+def frame_samples(hertz: float, samples: int, sample_rate: int) -> int:
+    """The length of a frame that tells the harmonics of `hertz` apart, no longer than what there is."""
+    periods = math.ceil(FRAME_PERIODS * sample_rate / hertz / 2) * 2
+    return min(max(FRAME_SAMPLES, periods), max(samples // 2 * 2, 2))
+
+
 def harmonic_to_noise_db(audio: Audio, hertz: float, sample_rate: int) -> float:
     """The power at the harmonics of `hertz` against all the rest.
 
     The spectrum is cut into cells of one harmonic each. In a cell, what lies outside the harmonic's lobe is noise,
-    and as much per bin is taken to lie under the lobe too.
+    and as much per bin is taken to lie under the lobe too. Right within 1 dB from 40 Hz to 2 kHz, also under vibrato
+    of 15 cents and in notes that decay, from `FRAME_PERIODS` periods on; partials that aren't harmonic are noise.
     """
-    power, width = power_spectrum(audio), sample_rate / FRAME_SAMPLES
-    frequency = np.arange(len(power)) * width
+    size = frame_samples(hertz, len(audio), sample_rate)
+    power, width = power_spectrum(audio, size), sample_rate / size
     harmonic = noise = 0.0
     for k in range(1, int(HIGHEST_SHARE * sample_rate / hertz) + 1):
-        cell = np.abs(frequency - k * hertz) < hertz / 2
-        lobe = cell & (np.abs(frequency - k * hertz) <= min(LOBE_BINS * width + VIBRATO * k * hertz, 0.4 * hertz))
-        density = float(power[cell & ~lobe].mean())
-        noise += density * int(cell.sum())
-        harmonic += max(float(power[lobe].sum()) - density * int(lobe.sum()), 0.0)
+        low, high = (math.ceil((k + side) * hertz / width) for side in (-0.5, 0.5))
+        cell = power[low:high]
+        away = np.abs(np.arange(low, high) * width - k * hertz)
+        lobe = away <= min(LOBE_BINS * width + VIBRATO * k * hertz, 0.4 * hertz)
+        if not len(cell) or lobe.all():  # a note too short to tell
+            continue
+        density = float(cell[~lobe].mean())
+        noise += density * len(cell)
+        harmonic += max(float(cell[lobe].sum()) - density * int(lobe.sum()), 0.0)
     return float(10 * np.log10((harmonic + 1e-30) / (noise + 1e-30)))
 
 
@@ -93,11 +107,13 @@ def log_mel(audio: Audio, sample_rate: int, size: int = 2048, step: int = 512) -
     """Levels of mel bands from 40 Hz to 16 kHz, in dB, held above `MEL_FLOOR_DB`: [frames, MEL_BANDS]."""
     padded = np.pad(audio, (0, max(size - len(audio), 0)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size), axis=1))) / np.sum(np.hanning(size)) ** 2 * 2
+    window = np.hanning(size)
+    power = np.square(np.abs(np.fft.rfft(frames * window, axis=1))) / np.sum(window) ** 2 * 2
     bands = power @ mel_filters(size, sample_rate).T
     return np.asarray(np.maximum(10 * np.log10(bands + 1e-30), MEL_FLOOR_DB))
 
 
+@lru_cache
 def mel_filters(size: int, sample_rate: int) -> NDArray[np.float64]:
     """Triangles evenly spaced in mel (O'Shaughnessy's 2595 log10(1 + f / 700)): [MEL_BANDS, size / 2 + 1]."""
     low, high = (2595 * np.log10(1 + f / 700) for f in (40.0, min(16000.0, sample_rate / 2)))
@@ -109,6 +125,7 @@ def mel_filters(size: int, sample_rate: int) -> NDArray[np.float64]:
 
 
 def log_mel_distance_db(a: Audio, b: Audio, sample_rate: int) -> float:
-    """Mean over frames of the root mean square difference over mel bands."""
-    difference = log_mel(a, sample_rate) - log_mel(b, sample_rate)
+    """Mean over frames of the root mean square difference over mel bands, over what both are long."""
+    both = min(len(a), len(b))
+    difference = log_mel(a[:both], sample_rate) - log_mel(b[:both], sample_rate)
     return float(np.sqrt(np.square(difference).mean(axis=1)).mean())
