@@ -64,29 +64,41 @@ def train(
 
 def evaluate(
     model: LocalModel = "default",
-    data: DataFolder = Path("data/flute"),
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write figures and pictures here.")] = None,
-    temperature: Temperature = None,
+    data: DataFolder = Path("data/orchestra"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write figures, pictures and a page.")] = None,
+    only: Annotated[str | None, typer.Option("--only", help="One instrument, by name.")] = None,
     every: Annotated[int, typer.Option(callback=within(1, 1e9), help="Play every so-manieth note.")] = 1,
+    temperature: Temperature = None,
+    temperatures: Annotated[str | None, typer.Option(help="Compare several instead: 0.2,0.4,0.8")] = None,
+    page_notes: Annotated[
+        int, typer.Option(callback=within(1, 1e6), help="Notes to hear of each instrument and split.")
+    ] = 6,
+    jobs: Annotated[int | None, typer.Option(callback=within(1, 1024), help="Processes. Default: one a core.")] = None,
     seed: Annotated[int, SEED] = 0,
     json: Json = False,
 ) -> None:
-    """Play a model free-running and measure it against its data set: pitch, noise, level, likelihood.
-
-    Of each figure that notes have: mean / median / worst.
-    """
+    """Play a model free-running and measure it against its data set: pitch, noise, level, clicks, likelihood."""
     with _training():
-        from ostinato.models.training import evaluating
+        from ostinato.models.training import evaluating, summary
+        from ostinato.models.training import temperatures as sweeping
 
-        report = evaluating.evaluate(model=model, data=data, out=out, temperature=temperature, every=every, seed=seed)
-    if json:
-        print(json_format.dumps(report))
-        return
-    for split, figures in report["splits"].items():
-        print(split)
-        for name, value in figures.items():
-            spread = value.values() if isinstance(value, dict) else (value,)
-            print(f"  {name:<28} {' / '.join(f'{figure:.4g}' for figure in spread)}")
+        plan = evaluating.Plan(
+            temperature=temperature, seed=seed, every=every, only=only, jobs=jobs, page_notes=page_notes
+        )
+        if temperatures is not None:
+            rows = sweeping.sweep(_numbers(temperatures), model=model, data=data, plan=plan)
+            print(json_format.dumps(rows, indent=1) if json else summary.temperatures_text(rows))
+            return
+        report = evaluating.evaluate(model=model, data=data, out=out, plan=plan)
+        print(evaluating.report_json(report) if json else summary.report_text(report))
+
+
+def _numbers(text: str) -> list[float]:
+    """Temperatures, with commas between them."""
+    try:
+        return [within(0, 2)(float(number)) for number in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"--temperatures {text}: numbers with commas between them") from error
 
 
 @contextmanager

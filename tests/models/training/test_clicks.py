@@ -22,7 +22,7 @@ def note(hertz: float = 440.0, noise_db: float = -50.0, seed: int = 0, harmonics
     wave += np.random.default_rng(seed).normal(0, 10 ** (noise_db / 20), len(t))
     rise = np.sin(np.pi / 2 * np.minimum(t / 0.03, 1)) ** 2
     fall = np.cos(np.pi / 2 * np.clip((t - HELD / RATE) / 0.08, 0, 1)) ** 2
-    return (wave * rise * fall).astype(np.float32)
+    return np.asarray(wave * rise * fall, dtype=np.float32)
 
 
 def clicks_of(audio: NDArray[np.float32], hertz: float = 440.0) -> Clicks:

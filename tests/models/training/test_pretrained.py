@@ -8,8 +8,8 @@ from ostinato.models.registry import PRETRAINED, load
 from ostinato.models.sampling.choose import open_sampler
 from ostinato.models.training import measures
 from ostinato.models.training.dataset import note_frames
-from ostinato.models.training.evaluation import play_notes
 from ostinato.models.training.notes import Note
+from ostinato.models.training.playing import play_notes
 from ostinato.models.training.recipe import FLUTE, HELD_OUT_KEYS
 
 HOP, RATE = 64, 44100

@@ -1,0 +1,47 @@
+"""Likelihood: what a model owes to its own past."""
+
+import pytest
+import torch
+
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import (
+    ExcitationConfig,
+    LocalConditioning,
+    LogisticsHead,
+    ModelConfig,
+    ToneConfig,
+    WaveNetConfig,
+)
+from ostinato.models.registry import random_checkpoint
+from ostinato.models.sampling.torch_sampler import build_network
+from ostinato.models.training.likelihood import likelihood, nothing_drawn
+from tests.models.training.tones import recordings
+
+
+def checkpoint_of(tone: ToneConfig | None) -> Checkpoint:
+    network = WaveNetConfig(
+        residual_channels=4, skip_channels=4, layers=2, dilation_cycle=(1, 2), head=LogisticsHead(),
+        local=LocalConditioning(), excitation=ExcitationConfig(harmonics=2), tone=tone, pre_emphasis=0.85,
+    )  # fmt: skip
+    return random_checkpoint(ModelConfig(name="random", network=network), 0)
+
+
+@pytest.mark.parametrize("tone", [None, ToneConfig(harmonics=4)])
+def test_only_a_model_that_hears_its_past_loses_by_its_absence(tone: ToneConfig | None) -> None:
+    checkpoint = checkpoint_of(tone)
+    own, zeroed = likelihood(checkpoint, recordings()[:1])
+    assert own != zeroed
+    deaf = {name: tensor.copy() for name, tensor in checkpoint.tensors.items()}
+    deaf["input.weight"][:, 0] = 0
+    own, zeroed = likelihood(Checkpoint(checkpoint.config, deaf), recordings()[:1])
+    assert own == pytest.approx(zeroed, abs=1e-6)
+
+
+def test_a_model_that_has_drawn_nothing_has_played_its_tone() -> None:
+    network = build_network(checkpoint_of(ToneConfig(harmonics=4)), torch.device("cpu"))
+    one = recordings()[0]
+    past = nothing_drawn(network, torch.from_numpy(one.frames)[None], torch.from_numpy(one.phase)[None])
+    assert past.shape == (1, len(one.audio))
+    assert past.abs().max() > 0
+    silent = build_network(checkpoint_of(None), torch.device("cpu"))
+    assert nothing_drawn(silent, torch.from_numpy(one.frames)[None], torch.from_numpy(one.phase)[None]).abs().max() == 0
