@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def write_notes(
     """
     audio = [samples[: len(samples) // hop * hop] for samples in rendered]
     gain = PEAK / max(float(np.abs(a).max()) for a in audio)
-    slug = instrument.replace(" ", "-")
+    slug = re.sub(r"[^\w]+", "-", instrument).strip("-") or "notes"
     (folder / slug).mkdir(parents=True, exist_ok=True)
     entries, drifts = [], []
     for i, (note, samples) in enumerate(zip(notes, audio, strict=True)):

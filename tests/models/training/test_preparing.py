@@ -1,0 +1,28 @@
+"""What `ostinato data` is asked for, before anything is rendered."""
+
+from pathlib import Path
+
+import pytest
+
+from ostinato.models.training.dataset import DatasetError
+from ostinato.models.training.orchestra import ORCHESTRA
+from ostinato.models.training.preparing import choose_parts, clear
+from tests.models.training.tones import write_recordings
+
+
+def test_parts_are_chosen_by_name_in_the_orchestra_s_order() -> None:
+    assert choose_parts(()) == ORCHESTRA
+    assert [part.instrument.name for part in choose_parts(("violin", "flute"))] == ["flute", "violin"]
+    with pytest.raises(DatasetError, match="no instrument 'kazoo'; there are flute, clarinet"):
+        choose_parts(("flute", "kazoo"))
+
+
+def test_only_a_data_set_makes_room_for_another(tmp_path: Path) -> None:
+    clear(tmp_path / "none")
+    write_recordings(tmp_path / "set")
+    clear(tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(DatasetError, match="not empty"):
+        clear(tmp_path)
+    assert (tmp_path / "letter.txt").exists()
