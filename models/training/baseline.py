@@ -18,6 +18,7 @@ from ostinato.models.training.measures import HIGHEST_SHARE, Audio
 MOST_HARMONICS: Final = 64
 FRAME_S: Final = 0.05  # harmonics add up coherently within a frame, and by power from frame to frame
 ENVELOPE_S: Final = 0.02
+RISE_S: Final = 0.005  # at the onset, before which the envelope would begin
 
 
 def resynthesise(audio: Audio, phase: NDArray[np.int64], hertz: float, stretch: slice, sample_rate: int) -> Audio:
@@ -28,7 +29,9 @@ def resynthesise(audio: Audio, phase: NDArray[np.int64], hertz: float, stretch: 
     for amplitude, wave in zip(spectrum, harmonic_waves(phase, count), strict=True):
         carrier += (amplitude * wave).real
     level = np.sqrt(0.5 * np.square(np.abs(spectrum)).sum()) + 1e-30
-    return np.asarray(carrier / level * envelope(audio, int(ENVELOPE_S * sample_rate)), dtype=np.float32)
+    follows = envelope(audio, int(ENVELOPE_S * sample_rate))
+    follows *= np.minimum(np.arange(len(audio)) / (RISE_S * sample_rate), 1)
+    return np.asarray(carrier / level * follows, dtype=np.float32)
 
 
 def harmonic_waves(phase: NDArray[np.int64], count: int) -> Iterator[NDArray[np.complex128]]:

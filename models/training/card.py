@@ -10,6 +10,7 @@ HEADING: Final = "mean / median / worst"
 
 FIGURES: Final = (
     ("pitch error, cents", "pitch_error_cents", 2),
+    ("the recording's", "recording_pitch_error_cents", 1),
     ("harmonic-to-noise ratio, dB", "hnr_db", 1),
     ("the recording's, dB", "recording_hnr_db", 1),
     ("short of the recording, dB", "hnr_short_db", 1),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.models.training.baseline import resynthesise
 from ostinato.models.training.clicks import Clicks, find_clicks
@@ -22,6 +23,7 @@ from ostinato.models.training.measures import (
     log_mel_distance_db,
     pitch_cents,
 )
+from ostinato.models.training.straightening import straighten
 
 AFTER_RELEASE_S: Final = 0.3
 LEAST_SILENCE_S: Final = 0.1  # that is measured, where a voice ends earlier
@@ -32,8 +34,9 @@ class NoteFigures:
     """How one note came out, beside its recording."""
 
     pitch_cents: float  # against what was asked for
+    recording_pitch_cents: float
     hnr_db: float
-    recording_hnr_db: float
+    recording_hnr_db: float  # its vibrato taken out
     level_db: float  # of the measured stretch, less the recording's
     log_mel_db: float  # from the onset to the end of the recording
     after_release_dbfs: float  # from 300 ms after the release to the end
@@ -83,13 +86,16 @@ class Case:
 
 def measure_case(case: Case, played: Audio) -> tuple[NoteFigures, NoteFigures]:
     """What was played, then the baseline, each against the recording."""
-    recording = measure_sound(case, case.recording.audio)
-    return compare(case, played, recording), compare(case, baseline(case), recording)
+    phase = case.recording.phase
+    recording, base = measure_sound(case, case.recording.audio, phase), baseline(case)
+    model = compare(case, played, measure_sound(case, played), recording)
+    return model, compare(case, base, measure_sound(case, base, phase), recording)
 
 
 def measure_note(case: Case, played: Audio) -> NoteFigures:
     """What was played against the recording."""
-    return compare(case, played, measure_sound(case, case.recording.audio))
+    recording = measure_sound(case, case.recording.audio, case.recording.phase)
+    return compare(case, played, measure_sound(case, played), recording)
 
 
 def baseline(case: Case) -> Audio:
@@ -98,15 +104,19 @@ def baseline(case: Case) -> Audio:
     return resynthesise(recording.audio, recording.phase, recording.note.hertz, case.stretch, case.sample_rate)
 
 
-def measure_sound(case: Case, audio: Audio) -> Sound:
-    """The figures of one signal, a recording or a model's."""
+def measure_sound(case: Case, audio: Audio, phase: NDArray[np.int64] | None = None) -> Sound:
+    """The figures of one signal, a model's, or a recording's or its like with its phase."""
     hertz, release = case.recording.note.hertz, case.recording.release
     steady = audio[case.stretch]
+    # the harmonics of a recording are where its own pitch is, at each moment; a model's are where they were asked for
+    straight, pitch = (steady, hertz) if phase is None else straighten(steady, phase[case.stretch], case.sample_rate)
+    signals = (steady,) if phase is None else (steady, straight)
     quiet = release + int(AFTER_RELEASE_S * case.sample_rate)
     until = max(case.end, quiet + int(LEAST_SILENCE_S * case.sample_rate))
     return Sound(
-        pitch_cents=pitch_cents(steady, hertz, case.sample_rate),
-        hnr_db=harmonic_to_noise_db(steady, hertz, case.sample_rate),
+        pitch_cents=pitch_cents(straight, hertz, case.sample_rate),
+        # each is a bound from below: vibrato spreads harmonics, and so does a phase that was tracked through noise
+        hnr_db=max(harmonic_to_noise_db(signal, pitch, case.sample_rate) for signal in signals),
         level_dbfs=level_db(steady),
         after_release_dbfs=level_db(audio[quiet:until]),
         clicks=find_clicks(
@@ -121,11 +131,11 @@ def measure_sound(case: Case, audio: Audio) -> Sound:
     )
 
 
-def compare(case: Case, audio: Audio, recording: Sound) -> NoteFigures:
-    """A signal against the figures of the recording, and against its spectrum over time."""
-    own = measure_sound(case, audio)
+def compare(case: Case, audio: Audio, own: Sound, recording: Sound) -> NoteFigures:
+    """A signal and its figures against those of the recording, and against its spectrum over time."""
     return NoteFigures(
         pitch_cents=own.pitch_cents,
+        recording_pitch_cents=recording.pitch_cents,
         hnr_db=own.hnr_db,
         recording_hnr_db=recording.hnr_db,
         level_db=own.level_dbfs - recording.level_dbfs,

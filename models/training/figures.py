@@ -175,6 +175,7 @@ def summarise(figures: Sequence[NoteFigures]) -> dict[str, Any]:
         "notes": len(figures),
         "in_tune": float(np.mean(cents <= IN_TUNE_CENTS)),
         "pitch_error_cents": spread(cents),
+        "recording_pitch_error_cents": spread(np.abs(column["recording_pitch_cents"])),
         "hnr_db": spread(column["hnr_db"], np.min),
         "recording_hnr_db": spread(column["recording_hnr_db"], np.min),
         "hnr_short_db": spread(short),

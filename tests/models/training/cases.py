@@ -18,6 +18,7 @@ VIOLINS = Kind("violins", section=True)
 
 PERFECT = NoteFigures(
     pitch_cents=0.0,
+    recording_pitch_cents=0.0,
     hnr_db=30.0,
     recording_hnr_db=30.0,
     level_db=0.0,
