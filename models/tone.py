@@ -49,7 +49,7 @@ def tone_samples(amplitudes: Tensor, waves: Tensor, hop: int) -> Tensor:
     waves = lowest(waves, width // 2)
     before = torch.nn.functional.pad(amplitudes, (0, 0, 1, 0))[:, :-1]
     ends = torch.stack((before, amplitudes), dim=-1)  # [B, F, 2 K, 2]
-    both = waves.reshape(batch, count, hop, -1) @ ends  # [B, F, hop, 2]
+    both = waves.to(ends.dtype).reshape(batch, count, hop, -1) @ ends  # [B, F, hop, 2]
     there = glide(hop, waves.device)
     return (both[..., 0] * (1 - there) + both[..., 1] * there).reshape(batch, count * hop)
 

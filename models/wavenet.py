@@ -54,16 +54,25 @@ class Layer(nn.Module):
         self.residual = nn.Linear(r, r, bias=config.bias) if index + 1 < config.layers else None
 
     def forward(self, hidden: Tensor, condition: Tensor | None, hop: int) -> tuple[Tensor, Tensor]:
-        """Hidden [B, R, T], condition [B, T / hop, C] -> next hidden [B, R, T], skip [B, S, T]."""
-        reach = self.dilation * (self.dilated.kernel_size[0] - 1)
-        z = self.dilated(functional.pad(hidden, (reach, 0)))  # [B, 2R, T]
+        """Hidden [B, T, R], condition [B, T / hop, C] -> next hidden [B, T, R], skip [B, T, S].
+
+        Time before channels, one product a tap: on CPU and GPU alike faster than a convolution of so few channels.
+        """
+        *past, current = self.dilated.weight.unbind(-1)
+        z = functional.linear(hidden, current, self.dilated.bias)  # [B, T, 2R]
+        for i, tap in enumerate(past):
+            z = z + functional.linear(delayed(hidden, self.dilation * (len(past) - i)), tap)
         if self.condition is not None and condition is not None:
-            z = z + self.condition(condition).repeat_interleave(hop, dim=1).transpose(1, 2)
-        a = gate(z, dim=1)  # [B, R, T]
-        skip = functional.conv1d(a, self.skip.weight[..., None], self.skip.bias)
+            z = (z.unflatten(1, (-1, hop)) + self.condition(condition)[:, :, None]).flatten(1, 2)  # type: ignore[no-untyped-call]
+        a = gate(z, dim=-1)  # [B, T, R]
         if self.residual is not None:
-            hidden = hidden + functional.conv1d(a, self.residual.weight[..., None], self.residual.bias)
-        return hidden, skip
+            hidden = hidden + self.residual(a)
+        return hidden, self.skip(a)
+
+
+def delayed(hidden: Tensor, samples: int) -> Tensor:
+    """Hidden [B, T, R] as it was `samples` before, silence before the start."""
+    return functional.pad(hidden, (0, 0, samples, 0))[:, : hidden.shape[1]]
 
 
 def gate(z: Tensor, dim: int) -> Tensor:
@@ -172,12 +181,12 @@ class WaveNet(nn.Module):
 
     def stack(self, inputs: Tensor, condition: Tensor | None, hop: int) -> Tensor:
         """Skip sums of a whole sequence: inputs [B, T, 1 + 2K], condition [B, T / hop, C] -> [B, T, S]."""
-        hidden: Tensor = self.input(inputs).transpose(1, 2)  # [B, R, T]
+        hidden: Tensor = self.input(inputs)  # [B, T, R]
         total: Tensor = hidden.new_zeros(())
         for layer in self.layers:
             hidden, skip = layer(hidden, condition, hop)
             total = total + skip
-        return total.transpose(1, 2)
+        return total
 
     def layer_conditions(self, condition: Tensor | None) -> list[Tensor] | None:
         """What each layer adds before its gate for one hop: condition [slots, C] -> L of [slots, 2R]."""

@@ -15,6 +15,7 @@ USES_TORCH = (
     "models/wavenet.py",
     "models/heads.py",
     "models/excitation.py",
+    "models/tone.py",
     "models/sampling/torch_sampler.py",
     "models/sampling/naive.py",
 )

@@ -28,7 +28,7 @@ from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rat
 from ostinato.models.training.crops import Corpus, CropPlan, Crops
 from ostinato.models.training.dataset import Recording
 from ostinato.models.training.initial import initialise
-from ostinato.models.wavenet import WaveNet
+from ostinato.models.wavenet import Steering, WaveNet
 
 MOST_SKIPPED: Final = 20
 
@@ -44,11 +44,12 @@ class Settings:
     seed: int = 0
     crops: CropPlan = field(default_factory=CropPlan)
     learning_rate: float = 1e-3
+    tone_rate: float = 5.0  # times the learning rate: of the control network and the tone, which bear it
     warm_up: int = 100  # steps
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
-    noise: tuple[float, float] = (-2.0, 0.0)  # log10 of its standard deviation in the scale, drawn per crop
+    noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
 @dataclass
@@ -84,9 +85,19 @@ class Trainer:
         initialise(network, config.instruments)
         self.network = network.to(self.device)
         self.average = {name: weight.detach().clone() for name, weight in self.network.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
-        )
+        groups = [{"params": some, "rate": rate} for some, rate in zip(*self._groups(), strict=True)]
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=self.settings.weight_decay, fused=True)
+        # on a GPU a step of this small a network is mostly launches, unless they are fused
+        self._losses = losses if self.device.type == "cpu" else torch.compile(losses, dynamic=False)
+
+    def _groups(self) -> tuple[list[list[Tensor]], list[float]]:
+        """The parameters of the stack and of what steers it, and the learning rate of each."""
+        steering = ("local.", "tone.", "global.")
+        named = list(self.network.named_parameters())
+        stack = [weight for name, weight in named if not name.startswith(steering)]
+        rest = [weight for name, weight in named if name.startswith(steering)]
+        rate = self.settings.learning_rate
+        return [stack, rest], [rate, rate * self.settings.tone_rate]
 
     @property
     def done(self) -> float:
@@ -95,35 +106,36 @@ class Trainer:
 
     def step(self) -> float:
         """One update; returns the loss in bits per sample."""
-        started, net, progress = time.monotonic(), self.config.network, self.progress
-        rng = np.random.default_rng((self.settings.seed, progress.step))
-        crops = self.corpus.draw(self.settings.crops, net.receptive_field, rng)
-        noise = draw_noise(rng, self.settings.noise, crops.phase)
-        loss, tone_loss = losses(self.network, crops, noise)
+        started, net, progress, settings = time.monotonic(), self.config.network, self.progress, self.settings
+        rng = np.random.default_rng((settings.seed, progress.step))
+        crops = self.corpus.draw(settings.crops, net.receptive_field, rng)
+        noise = draw_noise(rng, settings.noise, crops.phase)
+        loss, tone_loss = self._losses(self.network, crops, noise)
         self.optimiser.zero_grad(set_to_none=True)
-        (loss + tone_loss).backward()  # type: ignore[no-untyped-call]
-        self._update()
+        (loss + tone_loss).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        size, bits, tone_bits = torch.stack((norm, loss.detach(), tone_loss.detach())).tolist()
+        self._update(finite=math.isfinite(size))
         progress.step += 1
         progress.samples += crops.phase.numel()
-        progress.losses.append(loss.item())
-        progress.tone_losses.append(tone_loss.item())
+        progress.losses.append(bits)
+        progress.tone_losses.append(tone_bits)
         progress.seconds += min(time.monotonic() - started, LONGEST_STEP_S)
         return progress.losses[-1]
 
-    def _update(self) -> None:
+    def _update(self, *, finite: bool) -> None:
         settings, progress = self.settings, self.progress
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
-        progress.skipped = 0 if norm.isfinite() else progress.skipped + 1
+        progress.skipped = 0 if finite else progress.skipped + 1
         if progress.skipped > MOST_SKIPPED:
             raise TrainingError(f"step {progress.step}: {MOST_SKIPPED} updates in a row had no finite gradient")
-        if not progress.skipped:
-            rate = learning_rate(settings.learning_rate, progress.step, settings.warm_up, self.done)
-            self.optimiser.param_groups[0]["lr"] = rate
+        if finite:
+            for group in self.optimiser.param_groups:
+                group["lr"] = learning_rate(group["rate"], progress.step, settings.warm_up, self.done)
             self.optimiser.step()
         # the average reaches back over a tenth of the run so far, then over its full length
         keep = min(settings.average, (1 + progress.step) / (10 + progress.step))
-        for name, weight in self.network.state_dict().items():
-            self.average[name].lerp_(weight, 1 - keep)
+        weights = self.network.state_dict()
+        torch._foreach_lerp_([self.average[name] for name in weights], list(weights.values()), 1 - keep)
 
     def checkpoint(self) -> Checkpoint:
         """The averaged weights, as they are played."""
@@ -183,15 +195,21 @@ def losses(network: WaveNet, crops: Crops, noise: Tensor) -> tuple[Tensor, Tenso
     note = crops.frames[..., FRAME.index("note"), None]
     waves = network.waves(crops.phase.reshape(*crops.frames.shape[:2], net.hop), note).flatten(1, 2)
     if steering.tone is None:
-        parameters, tone_bits = network.continuation(clean + noise, waves, steering), clean.new_zeros(())
+        parameters, tone_bits = continuation(network, clean + noise, waves, steering), clean.new_zeros(())
     else:
         tone = tone_samples(steering.tone.amplitudes, waves, net.hop)
         log_scale = steering.tone.log_scale.repeat_interleave(net.hop, dim=1)
         left = (clean - tone) * torch.exp(-log_scale)
         tone_bits = mean_bits(gaussian_log_prob(left, log_scale), crops.counted)
         tone, log_scale, left = tone.detach(), log_scale.detach(), left.detach()
-        parameters = network.place(network.continuation(left + noise, waves, steering), tone, log_scale)
+        parameters = network.place(continuation(network, left + noise, waves, steering), tone, log_scale)
     return mean_bits(network.distribution.log_prob(parameters, clean), crops.counted), tone_bits
+
+
+def continuation(network: WaveNet, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:
+    """The stack's head parameters [B, T, P]; on a GPU in bfloat16, whose error is far below the noise on the past."""
+    with torch.autocast("cuda", torch.bfloat16, enabled=past.is_cuda):
+        return network.continuation(past, waves, steering).float()
 
 
 def gaussian_log_prob(left: Tensor, log_scale: Tensor) -> Tensor:

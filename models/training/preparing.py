@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ostinato.models.training.dataset import INDEX, DatasetError, Source
 from ostinato.models.training.notes import Split
 from ostinato.models.training.orchestra import ORCHESTRA, Part, plan_notes
-from ostinato.models.training.recipe import default_config
+from ostinato.models.training.recipe import HOP, SAMPLE_RATE
 from ostinato.models.training.render import SOUNDFONT_FOLDER, render_notes
 from ostinato.models.training.soundfont import read_soundfont
 from ostinato.models.training.writing import Written, write_index, write_notes
@@ -41,8 +41,7 @@ def prepare_data(
     """
     parts = choose_parts(only)
     clear(out)
-    network = default_config().network
-    tasks = [(out, part, place, soundfonts, seed, network.hop, network.sample_rate) for place, part in enumerate(parts)]
+    tasks = [(out, part, place, soundfonts, seed, HOP, SAMPLE_RATE) for place, part in enumerate(parts)]
     workers = min(jobs or os.cpu_count() or 1, len(parts))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         written = list(tqdm(pool.map(_render_part, tasks), total=len(parts), unit="instrument"))
@@ -54,11 +53,11 @@ def prepare_data(
             for part, one in zip(parts, written, strict=True)
         ],
         written,
-        sample_rate=network.sample_rate,
-        hop=network.hop,
+        sample_rate=SAMPLE_RATE,
+        hop=HOP,
     )
     for part, one in zip(parts, written, strict=True):
-        print(f"{part.instrument.name}: {describe(one, network.hop, network.sample_rate)}, gain {one.gain:.3f}")
+        print(f"{part.instrument.name}: {describe(one, HOP, SAMPLE_RATE)}, gain {one.gain:.3f}")
     return out
 
 
@@ -80,7 +79,7 @@ def clear(folder: Path) -> None:
     if (folder / INDEX).is_file():
         shutil.rmtree(folder)
     elif folder.exists() and any(folder.iterdir()):
-        raise DatasetError(f"{folder}: not empty, and not a data set; name another folder")
+        raise DatasetError(f"{folder}: not empty, and not a finished data set; remove it or name another")
 
 
 def describe(written: Written, hop: int, sample_rate: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Final
@@ -11,20 +12,24 @@ import torch
 from ostinato.models.checkpoint import save_checkpoint
 from ostinato.models.config import ModelConfig
 from ostinato.models.training.budget import Budget
-from ostinato.models.training.dataset import check_fit, read_dataset
+from ostinato.models.training.crops import CropPlan
+from ostinato.models.training.dataset import Dataset, check_fit, read_dataset
 from ostinato.models.training.loop import Settings, Trainer, TrainingError
 from ostinato.models.training.notes import Split
-from ostinato.models.training.recipe import default_config
+from ostinato.models.training.recipe import instrument_config
 from ostinato.models.training.reporting import Reporter
 
 STATE: Final = "state.pt"
 SAVE_EVERY_S: Final = 60.0
 
 
+GPU_CROPS: Final = CropPlan(count=128, samples=8192)
+
+
 def train(
     *,
-    data: Path = Path("data/flute"),
-    out: Path = Path("runs/flute"),
+    data: Path = Path("data/orchestra"),
+    out: Path = Path("runs/orchestra"),
     minutes: float | None = 45.0,
     steps: int | None = None,
     device: str = "cpu",
@@ -37,20 +42,21 @@ def train(
     """Train on a data set for `minutes` (or exactly `steps`), and return the checkpoint folder `out`.
 
     `out` gets the averaged weights with their config, `state.pt` to resume from (both about every minute), and
-    `loss.png`. `device` is cpu or cuda.
+    `loss.png`. `device` is cpu or cuda. The model is named after `out`, and plays the data set's instruments.
 
     Raises:
         DatasetError: where the data set is missing or broken.
         TrainingError: where there is nothing to resume, or the loss is not finite for long.
     """
     torch.set_num_threads(threads)
-    config = config or default_config()
+    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     dataset = read_dataset(data)
+    config = config or config_of(dataset, out)
     check_fit(dataset, config.network, data)
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
-    trainer = Trainer(
-        config, dataset.of_split(Split.TRAIN), budget, Settings(seed=seed, learning_rate=learning_rate), device
-    )
+    crops = GPU_CROPS if device == "cuda" else CropPlan()
+    settings = Settings(seed=seed, learning_rate=learning_rate, crops=crops)
+    trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
     state = out / STATE
     if resume and not state.is_file():
         raise TrainingError(f"{state}: nothing to resume")
@@ -59,6 +65,17 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     run(trainer, out)
     return out
+
+
+def config_of(dataset: Dataset, out: Path) -> ModelConfig:
+    """A model for the instruments of a data set."""
+    licences = dict.fromkeys(source.licence for source in dataset.sources)
+    return instrument_config(
+        dataset.instruments,
+        name=re.sub(r"[^a-z0-9._-]+", "-", out.name.lower()).strip("-._") or "instrument",
+        licence=", ".join(licences),
+        description=", ".join(i.name for i in dataset.instruments),
+    )
 
 
 def run(trainer: Trainer, out: Path) -> None:
