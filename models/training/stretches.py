@@ -21,7 +21,9 @@ OCTAVE_CENTS: Final = 60.0  # a jump so near to octaves, and no louder, is an er
 JUMP_LATE_S: Final = 0.02  # a jump is seen about so late: the window must hold more of the new pitch than of the old
 SHORTEST_S: Final = 0.1  # what is shorter, or of no sure pitch, is the attack of what follows at once
 STRIKE_DB: Final = 9.0  # a rise by so much ...
-STRIKE_S: Final = 0.05  # ... within so long is a new attack,
+STRIKE_S: Final = 0.05  # ... within so long is a new attack
+BROKEN: Final = 0.1  # if the sound between is less periodic than this,
+GAP_DB: Final = 20.0  # or if it rises by so much,
 STRIKE_AFTER_S: Final = 0.1  # once the note has lasted so long
 ATTACK_S: Final = 0.15  # an attack's noise reaches at most so far before the pitch
 FALL_DB_S: Final = 60.0  # a faster fall at a note's end is its release
@@ -69,7 +71,7 @@ def split(track: PitchTrack, first: int, last: int) -> list[tuple[int, int]]:
     notes, start, settled = [], first, first
     for frame in range(first + 1, last):
         jump = jumps(track, cents, settled, frame, last)
-        if jump or struck(track.level_db, settled, frame):
+        if jump or struck(track, settled, frame):
             if frame - settled >= frames(SHORTEST_S) and np.median(track.aperiodicity[settled:frame]) < SURE:
                 border = frame - frames(JUMP_LATE_S) if jump else frame
                 notes.append((start, border))
@@ -91,13 +93,17 @@ def jumps(track: PitchTrack, cents: NDArray[np.float64], start: int, frame: int,
     return abs(step - octaves) > OCTAVE_CENTS or louder > STRIKE_DB / 2
 
 
-def struck(level_db: NDArray[np.float64], start: int, frame: int) -> bool:
-    """Whether a new attack begins at this frame: the lowest level about it, and a steep rise after it."""
+def struck(track: PitchTrack, start: int, frame: int) -> bool:
+    """Whether a new attack begins at this frame: the lowest level about it, a steep rise after it, a break between.
+
+    Without the break it is vibrato, which lets single harmonics, and so all of a high note, come and go.
+    """
     if frame - start < frames(STRIKE_AFTER_S):
         return False
-    about = level_db[frame - frames(STRIKE_S) // 2 : frame + frames(STRIKE_S) + 1]
-    here = level_db[frame]
-    return bool(here <= about.min() and about.max() > here + STRIKE_DB and about[-1] > here + STRIKE_DB / 2)
+    near = slice(frame - frames(STRIKE_S) // 2, frame + frames(STRIKE_S) + 1)
+    about, here = track.level_db[near], track.level_db[frame]
+    rises = here <= about.min() and about.max() > here + STRIKE_DB and about[-1] > here + STRIKE_DB / 2
+    return bool(rises and (track.aperiodicity[near].max() > BROKEN or about.max() > here + GAP_DB))
 
 
 def attack(heard: NDArray[np.bool_], first: int, before: int) -> int:
