@@ -16,7 +16,7 @@ from ostinato.models.training.dataset import INDEX, DatasetError, Source
 from ostinato.models.training.notes import Split
 from ostinato.models.training.orchestra import ORCHESTRA, Part, plan_notes
 from ostinato.models.training.recipe import HOP, SAMPLE_RATE
-from ostinato.models.training.render import SOUNDFONT_FOLDER, render_notes
+from ostinato.models.training.render import SOUNDFONT_FOLDER, find_fluidsynth, render_notes
 from ostinato.models.training.soundfont import read_soundfont
 from ostinato.models.training.writing import Written, write_index, write_notes
 
@@ -40,6 +40,8 @@ def prepare_data(
         SoundfontError: where a soundfont can't be read.
     """
     parts = choose_parts(only)
+    for part in parts:
+        find_fluidsynth(soundfonts / part.soundfont)
     clear(out)
     tasks = [(out, part, place, soundfonts, seed, HOP, SAMPLE_RATE) for place, part in enumerate(parts)]
     workers = min(jobs or os.cpu_count() or 1, len(parts))

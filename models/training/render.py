@@ -96,14 +96,24 @@ def write_midi(
     return onsets
 
 
-def play(midi: Path, wav: Path, *, soundfont: Path, sample_rate: int) -> None:
-    """Play a MIDI file dry into a float WAV."""
+def find_fluidsynth(soundfont: Path) -> str:
+    """The program to play a soundfont with.
+
+    Raises:
+        RenderError: where it or the soundfont is missing, with what to install.
+    """
     program = shutil.which("fluidsynth")
     if program is None:
         raise RenderError("fluidsynth is not installed; on Debian: apt install fluidsynth")
     if not soundfont.is_file():
         package = PACKAGES.get(soundfont.name)
         raise RenderError(f"no soundfont at {soundfont}" + (f"; on Debian: apt install {package}" if package else ""))
+    return program
+
+
+def play(midi: Path, wav: Path, *, soundfont: Path, sample_rate: int) -> None:
+    """Play a MIDI file dry into a float WAV."""
+    program = find_fluidsynth(soundfont)
     # float output leaves silence exactly zero, where 16 bits would dither it
     options = ["-ni", "-r", str(sample_rate), "-g", "0.5", "-R", "0", "-C", "0", "-T", "wav", "-O", "float"]
     command = [program, *options, "-F", str(wav), str(soundfont), str(midi)]

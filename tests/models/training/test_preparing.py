@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.models.training.dataset import DatasetError
+from ostinato.models.training.dataset import INDEX, DatasetError
 from ostinato.models.training.orchestra import ORCHESTRA
-from ostinato.models.training.preparing import choose_parts, clear
+from ostinato.models.training.preparing import choose_parts, clear, prepare_data
+from ostinato.models.training.render import RenderError
 from tests.models.training.tones import write_recordings
 
 
@@ -26,3 +27,14 @@ def test_only_a_data_set_makes_room_for_another(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="not empty"):
         clear(tmp_path)
     assert (tmp_path / "letter.txt").exists()
+
+
+def test_a_missing_soundfont_costs_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_recordings(tmp_path / "set")
+    program = tmp_path / "fluidsynth"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RenderError, match="apt install fluid-soundfont-gm"):
+        prepare_data(out=tmp_path / "set", only=["flute"], soundfonts=tmp_path)
+    assert (tmp_path / "set" / INDEX).is_file()
