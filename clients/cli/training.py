@@ -17,21 +17,37 @@ DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.
 
 
 def data(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("data/orchestra"),
-    only: Annotated[str, typer.Option(help="Some of the instruments, with commas between: flute,violin.")] = "",
+    recordings: Annotated[
+        Path | None, typer.Option("--from", help="A folder of your own recordings; else the orchestra is rendered.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder to make: data/orchestra, or data/mine with --from.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="With --from: the instrument's name. Default: the folder's.")] = None,
+    licence: Annotated[str, typer.Option(help="With --from: of the recordings.")] = "unstated",
+    only: Annotated[str, typer.Option(help="Some of the orchestra, with commas between: flute,violin.")] = "",
     soundfont_folder: Annotated[Path | None, typer.Option(help="Default: where Debian installs them.")] = None,
     jobs: Annotated[int | None, typer.Option(callback=within(1, 1024), help="Default: one a core.")] = None,
     seed: Annotated[int, SEED] = 0,
 ) -> None:
-    """Render a data set of the orchestra's notes from FluidR3 and MuseScore General."""
-    with _training():
+    """Make a data set: of the orchestra's notes, from FluidR3 and MuseScore General, or of your own recordings.
+
+    Your own may be single notes or phrases, in WAV, FLAC, AIFF or Ogg. What was used is told, and what was left out.
+    """
+    with _training(), needs("soxr"):
+        from ostinato.models.training.collecting import collect_data
         from ostinato.models.training.preparing import prepare_data
         from ostinato.models.training.render import SOUNDFONT_FOLDER
         from ostinato.models.training.soundfont import SoundfontError
 
+        if recordings is not None:
+            inventory = collect_data(recordings, out=out or Path("data/mine"), name=name, licence=licence, seed=seed)
+            print(inventory.table(), inventory.summary(), sep="\n\n")
+            return
         with bad_input(SoundfontError):
-            names = [name.strip() for name in only.split(",") if name.strip()]
-            prepare_data(out=out, only=names, soundfonts=soundfont_folder or SOUNDFONT_FOLDER, seed=seed, jobs=jobs)
+            names = [part.strip() for part in only.split(",") if part.strip()]
+            folder = soundfont_folder or SOUNDFONT_FOLDER
+            prepare_data(out=out or Path("data/orchestra"), only=names, soundfonts=folder, seed=seed, jobs=jobs)
 
 
 def train(
