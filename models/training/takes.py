@@ -18,7 +18,7 @@ from ostinato.models.training.releases import TAIL_S
 from ostinato.models.training.resampling import resample
 from ostinato.models.training.stretches import QUIET_DB, Stretch, find_stretches
 
-SHORTEST_S: Final = 0.15  # held
+SHORTEST_S: Final = 0.1  # held
 UNHEARD_S: Final = 0.1  # what has no pitch and is shorter is not worth a word
 TAIL_NEEDED_S: Final = 0.28  # of a note's own sound after its release, where another note follows
 ONSET_LEVEL: Final = 0.01  # of a note's first peak: it begins where it passes this,
