@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from ostinato.models.tone import tone_samples
 from ostinato.models.training.dataset import Recording
 from ostinato.models.wavenet import WaveNet
 
+PIECE_HOPS: Final = 256
+
 
 @torch.no_grad()
 def likelihood(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> tuple[float, float]:
@@ -27,10 +30,22 @@ def likelihood(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> tuple
         frames, phase = torch.from_numpy(recording.frames)[None], torch.from_numpy(recording.phase)[None]
         clean = emphasise(torch.from_numpy(recording.audio)[None], network.config.pre_emphasis)
         for i, past in enumerate((clean, nothing_drawn(network, frames, phase))):
-            log_prob = network.distribution.log_prob(network(past, frames, phase), clean)
-            bits[i] -= float(log_prob.mean()) / math.log(2)
+            bits[i] += bits_of(network, past, clean, frames, phase)
     own, deaf = bits / max(len(recordings), 1)
     return float(own), float(deaf)
+
+
+def bits_of(network: WaveNet, past: Tensor, clean: Tensor, frames: Tensor, phase: Tensor) -> float:
+    """Bits per sample of `clean` [1, T], given `past` [1, T] before each; piece by piece, to stay within caches."""
+    hop, total = network.config.hop, 0.0
+    before = math.ceil(network.config.receptive_field / hop) + 1  # and the hop that the tone glides from
+    for start in range(0, frames.shape[1], PIECE_HOPS):
+        first, stop = max(start - before, 0), start + PIECE_HOPS
+        piece = slice(first * hop, stop * hop)
+        parameters = network(past[:, piece], frames[:, first:stop], phase[:, piece])
+        log_prob = network.distribution.log_prob(parameters, clean[:, piece])
+        total -= float(log_prob[:, (start - first) * hop :].sum(dtype=torch.float64))
+    return total / clean.shape[1] / math.log(2)
 
 
 def nothing_drawn(network: WaveNet, frames: Tensor, phase: Tensor) -> Tensor:

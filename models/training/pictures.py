@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMOOTH: Final = 50  # steps
-COLOURS: Final = 48
+COLOURS: Final = 64
 
 PLOTTED: Final = (
     (bars.NOISE, "noise short, dB"),

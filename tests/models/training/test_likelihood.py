@@ -14,6 +14,7 @@ from ostinato.models.config import (
 )
 from ostinato.models.registry import random_checkpoint
 from ostinato.models.sampling.torch_sampler import build_network
+from ostinato.models.training import likelihood as module
 from ostinato.models.training.likelihood import likelihood, nothing_drawn
 from tests.models.training.tones import recordings
 
@@ -35,6 +36,14 @@ def test_only_a_model_that_hears_its_past_loses_by_its_absence(tone: ToneConfig 
     deaf["input.weight"][:, 0] = 0
     own, zeroed = likelihood(Checkpoint(checkpoint.config, deaf), recordings()[:1])
     assert own == pytest.approx(zeroed, abs=1e-6)
+
+
+@pytest.mark.parametrize("tone", [None, ToneConfig(harmonics=4)])
+def test_piece_by_piece_it_is_what_it_is_in_one(tone: ToneConfig | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, some = checkpoint_of(tone), recordings()[:2]
+    whole = likelihood(checkpoint, some)
+    monkeypatch.setattr(module, "PIECE_HOPS", 7)
+    assert likelihood(checkpoint, some) == pytest.approx(whole, abs=1e-5)
 
 
 def test_a_model_that_has_drawn_nothing_has_played_its_tone() -> None:
