@@ -20,7 +20,7 @@ from torch import Tensor
 from ostinato.models.excitation import lowest
 
 LOUDEST: Final = 0.7  # natural log of a harmonic's greatest amplitude, about the 2 that a pre-emphasised sample can be
-QUIETEST_SCALE: Final = -10.0  # natural log; under a 16-bit level
+QUIETEST_SCALE: Final = -12.0  # natural log; a fifth of a 16-bit level
 WIDEST_SCALE: Final = 0.7
 
 
@@ -28,16 +28,22 @@ WIDEST_SCALE: Final = 0.7
 class Tone:
     """What is stated for each hop [...]."""
 
-    amplitudes: Tensor  # [..., 2 K]: of sin(k phi), k = 1..K, then of cos(k phi)
+    log_levels: Tensor  # [..., K]: natural log of each harmonic's amplitude
+    phases: Tensor  # [..., K], radians
     log_scale: Tensor  # [...]: natural log of s
 
     @classmethod
     def stated(cls, outputs: Tensor) -> Tone:
-        """From the control network: levels, phases (radians), log-scale, together [..., 2 K + 1]."""
+        """From the control network: log-levels, phases, log-scale, together [..., 2 K + 1]."""
         count = outputs.shape[-1] // 2
-        levels, phases = outputs[..., :count].clamp(max=LOUDEST).exp(), outputs[..., count : 2 * count]
-        amplitudes = torch.cat((-levels * phases.sin(), levels * phases.cos()), dim=-1)
-        return cls(amplitudes, outputs[..., -1].clamp(QUIETEST_SCALE, WIDEST_SCALE))
+        log_levels, phases = outputs[..., :count].clamp(max=LOUDEST), outputs[..., count : 2 * count]
+        return cls(log_levels, phases, _held(outputs[..., -1], QUIETEST_SCALE, WIDEST_SCALE))
+
+    @property
+    def amplitudes(self) -> Tensor:
+        """Of sin(k phi), k = 1..K, then of cos(k phi): [..., 2 K]."""
+        levels = self.log_levels.exp()
+        return torch.cat((-levels * self.phases.sin(), levels * self.phases.cos()), dim=-1)
 
 
 def tone_samples(amplitudes: Tensor, waves: Tensor, hop: int) -> Tensor:
@@ -63,3 +69,8 @@ def gliding_tone(before: Tensor, amplitudes: Tensor, waves: Tensor, there: float
 def glide(hop: int, device: torch.device) -> Tensor:
     """How far each sample of a hop is from the last hop's amplitudes to its own: [hop], ends at 1."""
     return (torch.arange(hop, device=device) + 1) / hop
+
+
+def _held(values: Tensor, low: float, high: float) -> Tensor:
+    """Values within a range; the gradient passes as if there were none, so that what lies outside finds back."""
+    return values + (values.clamp(low, high) - values).detach()

@@ -6,14 +6,21 @@ know, so its loss counts only once the receptive field is filled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.models.config import WaveNetConfig
+from ostinato.models.excitation import emphasise
 from ostinato.models.training.dataset import Recording
+from ostinato.models.training.demodulation import SILENT, demodulate
+
+SOON_S: Final = 0.3  # after the onset, while a tone changes fast
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,15 @@ class Crops:
 
 
 @dataclass(frozen=True)
+class Hops:
+    """Single hops of many recordings, and the harmonics heard in each."""
+
+    frames: Tensor  # float32 [N, len(FRAME)]
+    log_levels: Tensor  # float32 [N, K]: natural log, `SILENT` at least
+    phases: Tensor  # float32 [N, K], radians
+
+
+@dataclass(frozen=True)
 class Span:
     """Where a recording lies in a corpus, in samples."""
 
@@ -48,20 +64,46 @@ class Span:
 class Corpus:
     """Every recording end to end on one device, so that a batch is three gathers."""
 
-    def __init__(self, recordings: Sequence[Recording], *, hop: int, device: torch.device) -> None:
-        self.hop = hop
+    def __init__(self, recordings: Sequence[Recording], config: WaveNetConfig, device: torch.device) -> None:
+        self.hop = config.hop
+        self._soon = round(SOON_S * config.sample_rate / config.hop)
         lengths = [len(r.audio) for r in recordings]
         firsts = np.cumsum([0, *lengths])
         self.spans = [Span(int(f), n, r.release) for f, n, r in zip(firsts, lengths, recordings, strict=False)]
         self._audio = torch.from_numpy(np.concatenate([r.audio for r in recordings])).to(device)
         self._phase = torch.from_numpy(np.concatenate([r.phase for r in recordings])).to(device)
         self._frames = torch.from_numpy(np.concatenate([r.frames for r in recordings])).to(device)
+        self._log_levels, self._phases = self._harmonics([r.note.hertz for r in recordings], config)
+
+    def _harmonics(self, pitches: Sequence[float], config: WaveNetConfig) -> tuple[Tensor, Tensor]:
+        """Levels and phases of every hop, float16 [hops, K]: fine enough, and they are many."""
+        log_levels, phases = [], []
+        for span, hertz in zip(self.spans, pitches, strict=True):
+            here = slice(span.first, span.first + span.length)
+            samples = emphasise(self._audio[here], config.pre_emphasis)
+            count = config.tone.harmonics if config.tone else 0
+            found = demodulate(samples, self._phase[here], hertz, count, hop=config.hop, sample_rate=config.sample_rate)
+            log_levels.append(found.abs().clamp(min=math.exp(SILENT)).log().half())
+            phases.append(found.angle().half())
+        return torch.cat(log_levels), torch.cat(phases)
 
     def draw(self, plan: CropPlan, field: int, rng: np.random.Generator) -> Crops:
         """A batch of crops for a model with this receptive field."""
         chosen = [self.spans[i] for i in rng.integers(len(self.spans), size=plan.count)]
         starts = [draw_start(span, plan, field, self.hop, rng) for span in chosen]
         return self.cut([span.first for span in chosen], starts, plan.samples, field)
+
+    def draw_hops(self, count: int, rng: np.random.Generator) -> Hops:
+        """Hops of random recordings: a third soon after the onset, a sixth from the release on, the rest anywhere."""
+        chosen = [self.spans[i] for i in rng.integers(len(self.spans), size=count)]
+        first = np.array([span.first for span in chosen]) // self.hop
+        length, release = (np.array([getattr(s, n) for s in chosen]) // self.hop for n in ("length", "release"))
+        kind, place = rng.random(count), rng.random(count)
+        soon = np.minimum(length, self._soon)
+        start = np.where((kind > 1 / 3) & (kind < 1 / 2), release, 0)
+        stop = np.where(kind < 1 / 3, soon, length)
+        at = torch.from_numpy(first + start + (place * (stop - start)).astype(np.int64)).to(self._audio.device)
+        return Hops(self._frames[at], self._log_levels[at].float(), self._phases[at].float())
 
     def cut(self, firsts: Sequence[int], starts: Sequence[int], samples: int, field: int) -> Crops:
         """Crops that begin `starts` after the first samples of their recordings; all multiples of the hop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -53,7 +54,7 @@ def spread_over_pitch(first: nn.Linear, low: float, high: float) -> None:
     """Make most units soft steps, evenly spaced from `low` to `high` (MIDI notes), each as wide as its spacing.
 
     A sampled instrument changes its colour from one recorded root to the next; a network of smooth functions of the
-    pitch alone would blur those borders.
+    pitch alone would blur those borders. Each instrument has its own, so it meets the steps shifted by about an octave.
     """
     count = int(first.out_features * STEPS)
     if not count or high <= low:
@@ -64,3 +65,7 @@ def spread_over_pitch(first: nn.Linear, low: float, high: float) -> None:
     first.weight[:count, FEATURES.index("pitch")] = slope
     first.weight[:count, FEATURES.index("pitch_squared")] = 0.0
     first.bias[:count] = -slope * (centres - 69.0) / 12.0
+    instrument = first.weight[:count, len(FEATURES) :]
+    if instrument.shape[1]:
+        octaves = torch.randn(instrument.shape) / math.sqrt(instrument.shape[1])
+        instrument.copy_(slope * octaves)

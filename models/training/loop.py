@@ -17,20 +17,24 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, WaveNetConfig, parse_config
 from ostinato.models.controls import FRAME
-from ostinato.models.excitation import emphasise
+from ostinato.models.excitation import AUDIBLE, emphasise, frequency
 from ostinato.models.heads import STEP
 from ostinato.models.tone import tone_samples
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
-from ostinato.models.training.crops import Corpus, CropPlan, Crops
+from ostinato.models.training.crops import Corpus, CropPlan, Crops, Hops
 from ostinato.models.training.dataset import Recording
+from ostinato.models.training.demodulation import SILENT
 from ostinato.models.training.initial import initialise
 from ostinato.models.wavenet import Steering, WaveNet
 
 MOST_SKIPPED: Final = 20
+LEVEL_TOLERANCE: Final = 0.2  # nepers; errors beyond it count linearly, so that noisy hops do not lead
+CLEARLY_HEARD: Final = 4.0  # nepers above silence
 
 
 class TrainingError(RuntimeError):
@@ -43,8 +47,9 @@ class Settings:
 
     seed: int = 0
     crops: CropPlan = field(default_factory=CropPlan)
+    hops: int = 2048  # per step, that the tone is fitted to
     learning_rate: float = 1e-3
-    tone_rate: float = 5.0  # times the learning rate: of the control network and the tone, which bear it
+    tone_rate: float = 2.5  # times the learning rate: of the control network and the tone, which bear it
     warm_up: int = 100  # steps
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
@@ -79,7 +84,7 @@ class Trainer:
             raise TrainingError("no recordings to learn from")
         self.config, self.budget, self.settings = config, budget, settings or Settings()
         self.progress, self.device = Progress(), torch.device(device)
-        self.corpus = Corpus(recordings, hop=config.network.hop, device=self.device)
+        self.corpus = Corpus(recordings, config.network, self.device)
         torch.manual_seed(self.settings.seed)
         network = WaveNet(config.network)
         initialise(network, config.instruments)
@@ -110,11 +115,12 @@ class Trainer:
         rng = np.random.default_rng((settings.seed, progress.step))
         crops = self.corpus.draw(settings.crops, net.receptive_field, rng)
         noise = draw_noise(rng, settings.noise, crops.phase)
-        loss, tone_loss = self._losses(self.network, crops, noise)
+        hops = self.corpus.draw_hops(settings.hops, rng)
+        loss, left_loss, tone_loss = self._losses(self.network, crops, hops, noise)
         self.optimiser.zero_grad(set_to_none=True)
-        (loss + tone_loss).backward()
+        (loss + left_loss + tone_loss).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
-        size, bits, tone_bits = torch.stack((norm, loss.detach(), tone_loss.detach())).tolist()
+        size, bits, tone_bits = torch.stack((norm, loss.detach(), left_loss.detach())).tolist()
         self._update(finite=math.isfinite(size))
         progress.step += 1
         progress.samples += crops.phase.numel()
@@ -183,27 +189,45 @@ def emphasised(crops: Crops, config: WaveNetConfig) -> Tensor:
     return emphasise(crops.audio, config.pre_emphasis)[:, 1:]
 
 
-def losses(network: WaveNet, crops: Crops, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Bits per counted sample: of the model, its past with `noise` [B, T] added; and of the tone alone.
+def losses(network: WaveNet, crops: Crops, hops: Hops, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is to be made small: bits per counted sample, those of the tone alone, and the tone's distance.
 
-    The tone is fitted by itself, what it leaves taken for white Gaussian noise of its scale. It takes no gradient from
-    the model's own likelihood: the past explains a tone as well as the phase does as long as it is given, and the
-    model would lean on it.
+    The bits are of the model, its past with `noise` [B, T] added; and of white Gaussian noise of the tone's scale
+    about it. The tone itself is fitted to the harmonics of `hops`, not to likelihoods: while its phase is still
+    wrong, a tone is likeliest where it is silent, and would never find out.
     """
     clean, net = emphasised(crops, network.config), network.config
     steering = network.steer(crops.frames)
     note = crops.frames[..., FRAME.index("note"), None]
     waves = network.waves(crops.phase.reshape(*crops.frames.shape[:2], net.hop), note).flatten(1, 2)
+    nothing = clean.new_zeros(())
     if steering.tone is None:
-        parameters, tone_bits = continuation(network, clean + noise, waves, steering), clean.new_zeros(())
-    else:
-        tone = tone_samples(steering.tone.amplitudes, waves, net.hop)
-        log_scale = steering.tone.log_scale.repeat_interleave(net.hop, dim=1)
-        left = (clean - tone) * torch.exp(-log_scale)
-        tone_bits = mean_bits(gaussian_log_prob(left, log_scale), crops.counted)
-        tone, log_scale, left = tone.detach(), log_scale.detach(), left.detach()
-        parameters = network.place(continuation(network, left + noise, waves, steering), tone, log_scale)
-    return mean_bits(network.distribution.log_prob(parameters, clean), crops.counted), tone_bits
+        parameters = continuation(network, clean + noise, waves, steering)
+        return mean_bits(network.distribution.log_prob(parameters, clean), crops.counted), nothing, nothing
+    tone = tone_samples(steering.tone.amplitudes.detach(), waves, net.hop)
+    log_scale = steering.tone.log_scale.repeat_interleave(net.hop, dim=1)
+    left = (clean - tone) * torch.exp(-log_scale)
+    left_bits = mean_bits(gaussian_log_prob(left, log_scale), crops.counted)
+    log_scale, left = log_scale.detach(), left.detach()
+    parameters = network.place(continuation(network, left + noise, waves, steering), tone, log_scale)
+    bits = mean_bits(network.distribution.log_prob(parameters, clean), crops.counted)
+    return bits, left_bits, tone_distance(network, hops)
+
+
+def tone_distance(network: WaveNet, hops: Hops) -> Tensor:
+    """How far the stated harmonics are from those heard, over the audible: nepers of level, and 1 - cos of phase.
+
+    A phase counts the more the further its harmonic is above silence.
+    """
+    tone = network.steer(hops.frames).tone
+    assert tone is not None
+    pitch = frequency(hops.frames[:, FRAME.index("note")], network.config.sample_rate)
+    k = torch.arange(1, tone.phases.shape[-1] + 1, device=pitch.device)
+    audible = (k * pitch[:, None] <= AUDIBLE * network.config.sample_rate).float()
+    level = functional.huber_loss(tone.log_levels, hops.log_levels, reduction="none", delta=LEVEL_TOLERANCE)
+    heard = ((hops.log_levels - SILENT) / CLEARLY_HEARD).clamp(0, 1)
+    phase = heard * (1 - torch.cos(tone.phases - hops.phases))
+    return ((level / LEVEL_TOLERANCE + phase) * audible).sum() / audible.sum()
 
 
 def continuation(network: WaveNet, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:

@@ -18,6 +18,7 @@ from ostinato.models.config import (
 
 TEMPERATURE: Final = 0.35  # of several, the one that sounds nearest: see the card of the default model
 RELEASE_S: Final = 0.3
+QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
 SAMPLE_RATE: Final = 44100
 HOP: Final = 64  # samples per control frame
 
@@ -37,7 +38,7 @@ def instrument_config(
         layers=18,
         dilation_cycle=(1, 2, 4, 8, 16, 32, 64, 128, 256),
         head_hidden=(64,),
-        head=LogisticsHead(components=2),
+        head=LogisticsHead(components=2, log_scale_min=QUIETEST),
         local=LocalConditioning(hidden=(256, 256), channels=32),
         global_=GlobalConditioning(entries=len(instruments), channels=16) if len(instruments) > 1 else None,
         excitation=ExcitationConfig(harmonics=8),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ SAVE_EVERY_S: Final = 60.0
 
 
 GPU_CROPS: Final = CropPlan(count=128, samples=8192)
+GPU_HOPS: Final = 16384
 
 
 def train(
@@ -54,8 +56,9 @@ def train(
     config = config or config_of(dataset, out)
     check_fit(dataset, config.network, data)
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
-    crops = GPU_CROPS if device == "cuda" else CropPlan()
-    settings = Settings(seed=seed, learning_rate=learning_rate, crops=crops)
+    settings = Settings(seed=seed, learning_rate=learning_rate)
+    if device == "cuda":
+        settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
     state = out / STATE
     if resume and not state.is_file():
