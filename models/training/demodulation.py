@@ -28,12 +28,12 @@ def demodulate(samples: Tensor, phase: Tensor, hertz: float, count: int, *, hop:
     angle = (phase >> 32).float() * (2 * math.pi / 2**32)
     turn = torch.polar(torch.ones_like(angle), -angle)  # [T]
     beaten = samples.to(torch.complex64)
-    sums = []
+    sums = beaten.new_zeros(count, len(samples) // hop)
     for k in range(1, count + 1):
         beaten = beaten * turn
-        heard = k * hertz <= AUDIBLE * sample_rate
-        sums.append(beaten.reshape(-1, hop).mean(dim=1) if heard else torch.zeros_like(beaten[::hop]))
-    return 2 * smoothed(torch.stack(sums), hertz, hop=hop, sample_rate=sample_rate).T
+        if k * hertz <= AUDIBLE * sample_rate:
+            sums[k - 1] = beaten.reshape(-1, hop).mean(dim=1)
+    return 2 * smoothed(sums, hertz, hop=hop, sample_rate=sample_rate).T
 
 
 def smoothed(means: Tensor, hertz: float, *, hop: int, sample_rate: int) -> Tensor:
