@@ -35,6 +35,8 @@ from ostinato.models.wavenet import Steering, WaveNet
 MOST_SKIPPED: Final = 20
 LEVEL_TOLERANCE: Final = 0.2  # nepers; errors beyond it count linearly, so that noisy hops do not lead
 CLEARLY_HEARD: Final = 4.0  # nepers above silence
+TOGETHER: Final = 3.0  # weight of the difference as a whole
+SMALLEST_SHARE: Final = 1e-4  # of power, below which it is not pressed further
 
 
 class TrainingError(RuntimeError):
@@ -215,9 +217,10 @@ def losses(network: WaveNet, crops: Crops, hops: Hops, noise: Tensor) -> tuple[T
 
 
 def tone_distance(network: WaveNet, hops: Hops) -> Tensor:
-    """How far the stated harmonics are from those heard, over the audible: nepers of level, and 1 - cos of phase.
+    """How far the stated harmonics are from those heard, the audible ones.
 
-    A phase counts the more the further its harmonic is above silence.
+    Of each harmonic alike, nepers of level and 1 - cos of phase, the more the further it is above silence; and of all
+    together, the amplitude of their difference against that of what is heard, in which the strong ones lead.
     """
     tone = network.steer(hops.frames).tone
     assert tone is not None
@@ -226,8 +229,12 @@ def tone_distance(network: WaveNet, hops: Hops) -> Tensor:
     audible = (k * pitch[:, None] <= AUDIBLE * network.config.sample_rate).float()
     level = functional.huber_loss(tone.log_levels, hops.log_levels, reduction="none", delta=LEVEL_TOLERANCE)
     heard = ((hops.log_levels - SILENT) / CLEARLY_HEARD).clamp(0, 1)
-    phase = heard * (1 - torch.cos(tone.phases - hops.phases))
-    return ((level / LEVEL_TOLERANCE + phase) * audible).sum() / audible.sum()
+    off = 1 - torch.cos(tone.phases - hops.phases)  # [N, K]
+    apart = ((level / LEVEL_TOLERANCE + heard * off) * audible).sum() / audible.sum()
+    stated, there = tone.log_levels.exp() * audible, hops.log_levels.exp() * audible
+    difference = ((stated - there).square() + 2 * stated * there * off).sum(dim=1)
+    share = difference / there.square().sum(dim=1).clamp(min=math.exp(2 * SILENT))
+    return apart + TOGETHER * (share + SMALLEST_SHARE).sqrt().clamp(max=2.0).mean()
 
 
 def continuation(network: WaveNet, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:
