@@ -31,7 +31,26 @@ def test_amplitudes_match_levels_and_phases(count: int, seed: int) -> None:
 
 def test_the_scale_is_held_within_its_range() -> None:
     stated = Tone.stated(torch.tensor([[0.0, 0.0, -50.0], [0.0, 0.0, -3.0], [0.0, 0.0, 9.0]]))
-    assert stated.log_scale.tolist() == torch.tensor([QUIETEST_SCALE, -3.0, WIDEST_SCALE]).tolist()
+    held = torch.tensor([QUIETEST_SCALE, -3.0, WIDEST_SCALE])
+    torch.testing.assert_close(stated.log_scale, held, rtol=0, atol=1e-5)
+
+
+@given(st.floats(-60, 60), st.sampled_from([-1.0, 1.0]))
+def test_a_scale_outside_its_range_keeps_its_gradient(log_scale: float, wanted: float) -> None:
+    """A held value that nothing moved any more would never come back."""
+    outputs = torch.tensor([0.0, 0.0, log_scale], requires_grad=True)
+    (gradient,) = torch.autograd.grad(wanted * Tone.stated(outputs).log_scale, outputs)
+    assert gradient.tolist() == [0.0, 0.0, wanted]
+
+
+def test_descent_brings_a_scale_back_into_its_range() -> None:
+    for start, target in ((-40.0, -5.0), (6.0, -1.0)):
+        outputs = torch.tensor([0.0, 0.0, start], requires_grad=True)
+        for _ in range(60):
+            error = (Tone.stated(outputs).log_scale - target).square()
+            (gradient,) = torch.autograd.grad(error, outputs)
+            outputs = (outputs - 0.3 * gradient).detach().requires_grad_()
+        assert abs(outputs[-1].item() - target) < 0.1
 
 
 @settings(max_examples=40)
