@@ -1,41 +1,63 @@
 """Training: it learns, it goes on where it was interrupted, and it refuses what can't work."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from ostinato.models.checkpoint import load_checkpoint
 from ostinato.models.config import ModelConfig
 from ostinato.models.registry import random_config
-from ostinato.models.training import running
 from ostinato.models.training.budget import Budget, learning_rate
 from ostinato.models.training.crops import CropPlan
-from ostinato.models.training.loop import Settings, Trainer, TrainingError
-from ostinato.models.training.recipe import default_config
-from tests.models.training.tones import recordings, write_recordings
+from ostinato.models.training.dataset import Recording
+from ostinato.models.training.loop import MOST_SKIPPED, Settings, Trainer, TrainingError, draw_noise
+from ostinato.models.training.recipe import instrument_config
+from tests.models.training.tones import recordings
 
-SETTINGS = Settings(crops=CropPlan(count=2, samples=1024), warm_up=5)
-
-
-def tiny(name: str = "tiny") -> ModelConfig:
-    return random_config(name)
+SETTINGS = Settings(crops=CropPlan(count=2, samples=1024), hops=64, warm_up=5)
+PLAIN = replace(SETTINGS, noise=(-4.5, -2.5))  # of samples, where no tone is taken off
 
 
-def trainer(steps: int) -> Trainer:
-    return Trainer(tiny(), recordings(), Budget(steps=steps), SETTINGS)
+def tiny(*, tone: bool = True) -> ModelConfig:
+    config = random_config("tiny")
+    if tone:
+        return config
+    return config.model_copy(update={"network": config.network.model_copy(update={"tone": None})})
 
 
-def test_loss_falls_on_a_toy_set() -> None:
-    run = trainer(60)
+@pytest.fixture(scope="module")
+def toy() -> list[Recording]:
+    return recordings()
+
+
+def trainer(toy: list[Recording], steps: int, *, tone: bool = True, settings: Settings | None = None) -> Trainer:
+    return Trainer(tiny(tone=tone), toy, Budget(steps=steps), settings or (SETTINGS if tone else PLAIN))
+
+
+@pytest.mark.parametrize("tone", [True, False])
+def test_loss_falls_on_a_toy_set(toy: list[Recording], tone: bool) -> None:
+    run = trainer(toy, 60, tone=tone)
     losses = [run.step() for _ in range(60)]
     assert np.mean(losses[-15:]) < np.mean(losses[:15]) - 0.5
     assert run.done == 1
+    assert run.progress.losses == losses
+    assert run.progress.samples == 60 * 2 * 1024
 
 
-def test_interrupted_run_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
-    whole, first, second = trainer(6), trainer(6), trainer(6)
+def test_the_tone_comes_nearer_to_what_is_heard(toy: list[Recording]) -> None:
+    run = trainer(toy, 80, settings=replace(SETTINGS, learning_rate=4e-3))
+    for _ in range(80):
+        run.step()
+    before, after = np.mean(run.progress.tone_losses[:10]), np.mean(run.progress.tone_losses[-10:])
+    assert after < before - 1
+
+
+@pytest.mark.parametrize("tone", [True, False])
+def test_an_interrupted_run_goes_on_to_the_same_numbers(toy: list[Recording], tmp_path: Path, tone: bool) -> None:
+    whole, first, second = (trainer(toy, 6, tone=tone) for _ in range(3))
     for _ in range(6):
         whole.step()
     for _ in range(3):
@@ -45,25 +67,61 @@ def test_interrupted_run_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     for _ in range(3):
         second.step()
     assert second.progress.losses == whole.progress.losses
+    assert second.progress.tone_losses == whole.progress.tone_losses
     for name, tensor in whole.checkpoint().tensors.items():
         np.testing.assert_array_equal(second.checkpoint().tensors[name], tensor, err_msg=name)
+    assert {path.name for path in tmp_path.iterdir()} == {"state.pt"}
 
 
-def test_resuming_another_network_is_refused(tmp_path: Path) -> None:
-    trainer(1).save(tmp_path / "state.pt")
-    other = Trainer(default_config(), recordings(), Budget(steps=1), SETTINGS)
-    with pytest.raises(TrainingError, match="another network"):
+def test_another_seed_gives_another_run(toy: list[Recording]) -> None:
+    one, same, other = (trainer(toy, 2, settings=replace(SETTINGS, seed=seed)) for seed in (1, 1, 2))
+    losses = [run.step() for run in (one, same, other)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_resuming_another_network_is_refused(toy: list[Recording], tmp_path: Path) -> None:
+    run = trainer(toy, 1)
+    run.save(tmp_path / "state.pt")
+    other = Trainer(instrument_config(tiny().instruments, name="other"), toy, Budget(steps=1), SETTINGS)
+    with pytest.raises(TrainingError, match=r"state\.pt: a run of another network"):
         other.resume(tmp_path / "state.pt")
 
 
-def test_update_without_a_finite_gradient_is_left_out() -> None:
-    run = trainer(10)
+def test_what_is_played_is_the_average_of_the_weights(toy: list[Recording]) -> None:
+    run = trainer(toy, 20)
+    name = "input.weight"
+    mean = run.network.state_dict()[name].clone()
+    for step in range(20):
+        run.step()
+        keep = min(SETTINGS.average, (1 + step) / (10 + step))
+        mean = keep * mean + (1 - keep) * run.network.state_dict()[name]
+    played = run.checkpoint().tensors[name]
+    np.testing.assert_allclose(played, mean, rtol=0, atol=1e-6)
+    assert not np.array_equal(played, run.network.state_dict()[name])
+
+
+def test_an_update_without_a_finite_gradient_is_left_out(toy: list[Recording]) -> None:
+    run = trainer(toy, 10)
     before = {name: w.clone() for name, w in run.network.state_dict().items()}
-    for parameter in run.network.parameters():
-        parameter.grad = torch.full_like(parameter, torch.nan)
-    run._update()
+    run._losses = lambda network, *_: (network.input.weight.sum() * math.nan,) * 3
+    run.step()
     assert run.progress.skipped == 1
+    assert run.progress.step == 1
     assert all(torch.equal(before[name], w) for name, w in run.network.state_dict().items())
+    assert all(np.isfinite(w).all() for w in run.checkpoint().tensors.values())
+    for _ in range(MOST_SKIPPED - 1):
+        run.step()
+    with pytest.raises(TrainingError, match=f"step {MOST_SKIPPED}: {MOST_SKIPPED} updates in a row"):
+        run.step()
+
+
+def test_what_steers_learns_faster_than_the_stack(toy: list[Recording]) -> None:
+    run = trainer(toy, 10)
+    run.step()
+    stack, steering = (group["lr"] for group in run.optimiser.param_groups)
+    assert steering == pytest.approx(SETTINGS.tone_rate * stack)
+    counts = sum(len(group["params"]) for group in run.optimiser.param_groups)
+    assert counts == len(list(run.network.parameters()))
 
 
 def test_no_recordings_are_refused() -> None:
@@ -72,12 +130,12 @@ def test_no_recordings_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("steps", "minutes"), [(None, None), (5, 1.0)])
-def test_budget_is_steps_or_minutes(steps: int | None, minutes: float | None) -> None:
+def test_a_budget_is_steps_or_minutes(steps: int | None, minutes: float | None) -> None:
     with pytest.raises(ValueError, match="steps or minutes"):
         Budget(steps=steps, minutes=minutes)
 
 
-def test_learning_rate_warms_up_and_falls() -> None:
+def test_the_learning_rate_warms_up_and_falls() -> None:
     rates = [learning_rate(1.0, step, 10, step / 100) for step in range(101)]
     assert rates[0] == pytest.approx(0.1, rel=0.01)
     assert max(rates) > 0.95
@@ -85,13 +143,11 @@ def test_learning_rate_warms_up_and_falls() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_command_leaves_a_checkpoint_a_state_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, out = tmp_path / "data", tmp_path / "run"
-    write_recordings(data)
-    running.train(data=data, out=out, minutes=None, steps=2, config=tiny())
-    assert load_checkpoint(out).config == tiny()
-    assert {p.name for p in out.iterdir()} == {"config.json", "weights.safetensors", "state.pt", "loss.png"}
-    assert "bits per sample" in capsys.readouterr().out
-    running.train(data=data, out=out, minutes=None, steps=3, config=tiny(), resume=True)
-    with pytest.raises(TrainingError, match="nothing to resume"):
-        running.train(data=data, out=tmp_path / "none", steps=1, config=tiny(), resume=True)
+def test_noise_is_of_one_size_a_crop_and_of_its_generator_alone() -> None:
+    like = torch.zeros(40, 4000)
+    noise, again = (draw_noise(np.random.default_rng(3), (-2.0, 1.0), like) for _ in range(2))
+    assert torch.equal(noise, again)
+    decades = noise.std(dim=1).log10()
+    assert -2.1 < decades.min() < -1.5
+    assert 0.5 < decades.max() < 1.1
+    assert noise.mean(dim=1).abs().max() < 0.5

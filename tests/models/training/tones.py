@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +43,13 @@ def recordings() -> list[Recording]:
     return [Recording.of(n, tone(n, 300 * HOP, level=n.velocity / 500)[0], hop=HOP, sample_rate=RATE) for n in notes]
 
 
-def write_recordings(folder: Path) -> float:
-    """Write the toy data set into a folder, as an instrument named tone; return its gain."""
-    some, tone = recordings(), Instrument(name="tone", low=60, high=71)
-    written = write_notes(folder, "tone", [r.note for r in some], [r.audio for r in some], sample_rate=RATE, hop=HOP)
-    source = Source("tone", "computed", None, "CC0-1.0", written.gain)
-    write_index(folder, [tone], [source], [written], sample_rate=RATE, hop=HOP)
-    return written.gain
+def write_recordings(folder: Path, names: Sequence[str] = ("tone",)) -> float:
+    """Write the toy data set into a folder, once for each of these instruments; return the gain."""
+    parts = []
+    for place, name in enumerate(names):
+        notes = [replace(r.note, instrument=place) for r in recordings()]
+        parts.append(write_notes(folder, name, notes, [r.audio for r in recordings()], sample_rate=RATE, hop=HOP))
+    instruments = [Instrument(name=name, low=60, high=71) for name in names]
+    sources = [Source(name, "computed", None, "CC0-1.0", part.gain) for name, part in zip(names, parts, strict=True)]
+    write_index(folder, instruments, sources, parts, sample_rate=RATE, hop=HOP)
+    return parts[0].gain
