@@ -1,0 +1,48 @@
+"""What is trained: one shape, whoever's instruments it plays."""
+
+import math
+
+import pytest
+
+from ostinato.models.config import Instrument
+from ostinato.models.controls import FRAME
+from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, instrument_config
+from ostinato.models.wavenet import WaveNet
+
+INSTRUMENTS = [Instrument(name=f"number {i}", low=40 + i, high=80) for i in range(8)]
+
+
+def test_one_instrument_needs_no_vector_of_its_own() -> None:
+    config = instrument_config(INSTRUMENTS[:1], name="mine", licence="CC0-1.0", description="a whistle")
+    assert config.network.global_ is None
+    assert config.instruments == (INSTRUMENTS[0],)
+    assert (config.name, config.licence, config.description) == ("mine", "CC0-1.0", "a whistle")
+    assert (config.network.sample_rate, config.network.hop) == (SAMPLE_RATE, HOP)
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_several_instruments_have_a_vector_each(count: int) -> None:
+    config = instrument_config(INSTRUMENTS[:count], name="some")
+    assert config.network.global_ is not None
+    assert config.network.global_.entries == count == len(config.instruments)
+    assert "instrument" in FRAME
+
+
+def test_it_is_small_enough_to_be_drawn_in_real_time_and_to_be_shipped() -> None:
+    network = instrument_config(INSTRUMENTS, name="some").network
+    assert network.residual_channels <= 32
+    assert network.macs_per_sample < 150_000
+    assert 4 * sum(math.prod(shape) for shape in network.shapes.values()) <= 8 * 2**20
+    assert {name: tuple(w.shape) for name, w in WaveNet(network).state_dict().items()} == network.shapes
+
+
+def test_the_past_it_hears_is_shorter_than_the_shortest_note_that_is_kept() -> None:
+    network = instrument_config(INSTRUMENTS, name="some").network
+    assert network.receptive_field < 0.1 * SAMPLE_RATE
+
+
+def test_silence_can_be_silent() -> None:
+    head = instrument_config(INSTRUMENTS, name="some").network.head
+    assert head.kind == "logistics"
+    assert head.log_scale_min == QUIETEST
+    assert math.exp(QUIETEST) < 2.0**-16
