@@ -18,7 +18,7 @@ import torch
 
 from ostinato.models.config import ModelConfig
 from ostinato.models.controls import FRAME
-from ostinato.models.training.alignment import as_fixed_point
+from ostinato.models.training.alignment import as_fixed_point, nominal_turns
 from ostinato.models.training.budget import Budget
 from ostinato.models.training.dataset import Recording, read_dataset
 from ostinato.models.training.loop import Settings, Trainer
@@ -43,7 +43,7 @@ def without_alignment(
     """The phase runs at the nominal frequency from a start of its own, as if nobody had looked at the recording."""
     rate, starts = c.network.sample_rate, np.random.default_rng(s.seed)
     nominal = [
-        replace(x, phase=as_fixed_point(np.arange(len(x.audio)) * (x.note.hertz / rate) + starts.random())) for x in r
+        replace(x, phase=as_fixed_point(nominal_turns(len(x.audio), x.note.hertz, rate) + starts.random())) for x in r
     ]
     return c, s, nominal
 
