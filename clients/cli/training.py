@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ostinato.clients.cli.faults import bad_input, needs
+from ostinato.clients.cli.faults import Fault, bad_input, needs
 from ostinato.clients.cli.options import SEED, Json, LocalModel, Temperature, within
 
 DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.")]
@@ -51,31 +51,48 @@ def data(
 
 
 def train(
-    data: DataFolder = Path("data/flute"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint folder.")] = Path("runs/flute"),
+    data: DataFolder = Path("data/orchestra"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", file_okay=False, help="The checkpoint folder; the model is named after it.")
+    ] = Path("runs/orchestra"),
     minutes: Annotated[float, typer.Option(callback=within(0.01, 1e5), help="Unless --steps is given.")] = 45.0,
     steps: Annotated[int | None, typer.Option(callback=within(1, 1e9), help="Exactly so many steps.")] = None,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option()] = "cpu",
-    threads: Annotated[int, typer.Option(callback=within(1, 1024))] = 1,
-    learning_rate: Annotated[float, typer.Option(callback=within(1e-7, 1.0), help="At its highest.")] = 1e-3,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="cuda: minutes instead of hours.")] = "cpu",
+    threads: Annotated[int, typer.Option(callback=within(1, 1024), help="Of the CPU.")] = 1,
+    learning_rate: Annotated[
+        float | None, typer.Option(callback=within(1e-7, 1.0), help="At its highest. Default: the recipe's.")
+    ] = None,
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
-    """Train a model on a data set."""
-    with _training():
-        from ostinato.models.training import running
+    """Train a model on a data set: in the background of a CPU, or with the same command on a GPU.
 
-        running.train(
-            data=data,
-            out=out,
-            minutes=None if steps else minutes,
-            steps=steps,
-            device=device,
-            threads=threads,
-            seed=seed,
-            learning_rate=learning_rate,
-            resume=resume,
-        )
+    The checkpoint in --out can be played while it is still being trained. A run that was interrupted goes on with
+    --resume.
+    """
+    with _training():
+        import torch
+
+        from ostinato.models.training import running
+        from ostinato.models.training.dataset import DatasetError
+        from ostinato.models.training.loop import Settings
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise Fault("--device: 'cuda' was asked for, but torch finds no GPU here")
+        if resume and not (out / running.STATE).is_file():
+            raise Fault(f"--resume: {out / running.STATE}: nothing to resume")
+        with bad_input(DatasetError, about="--data"):
+            running.train(
+                data=data,
+                out=out,
+                minutes=None if steps else minutes,
+                steps=steps,
+                device=device,
+                threads=threads,
+                seed=seed,
+                learning_rate=Settings.learning_rate if learning_rate is None else learning_rate,
+                resume=resume,
+            )
 
 
 def evaluate(
