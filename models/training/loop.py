@@ -51,7 +51,7 @@ class Settings:
     crops: CropPlan = field(default_factory=CropPlan)
     hops: int = 2048  # per step, that the tone is fitted to
     learning_rate: float = 1e-3
-    tone_rate: float = 2.5  # times the learning rate: of the control network and the tone, which bear it
+    tone_rate: float = 5e-3  # the learning rate of the control network and the tone, which bear more
     warm_up: int = 100  # steps
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
@@ -103,8 +103,7 @@ class Trainer:
         named = list(self.network.named_parameters())
         stack = [weight for name, weight in named if not name.startswith(steering)]
         rest = [weight for name, weight in named if name.startswith(steering)]
-        rate = self.settings.learning_rate
-        return [stack, rest], [rate, rate * self.settings.tone_rate]
+        return [stack, rest], [self.settings.learning_rate, self.settings.tone_rate]
 
     @property
     def done(self) -> float:
