@@ -101,8 +101,8 @@ class Trainer:
         """The parameters of the stack and of what steers it, and the learning rate of each."""
         steering = ("local.", "tone.", "global.")
         named = list(self.network.named_parameters())
-        stack = [weight for name, weight in named if not name.startswith(steering)]
-        rest = [weight for name, weight in named if name.startswith(steering)]
+        stack: list[Tensor] = [weight for name, weight in named if not name.startswith(steering)]
+        rest: list[Tensor] = [weight for name, weight in named if name.startswith(steering)]
         return [stack, rest], [self.settings.learning_rate, self.settings.tone_rate]
 
     @property
@@ -119,7 +119,7 @@ class Trainer:
         hops = self.corpus.draw_hops(settings.hops, rng)
         loss, left_loss, tone_loss = self._losses(self.network, crops, hops, noise)
         self.optimiser.zero_grad(set_to_none=True)
-        (loss + left_loss + tone_loss).backward()
+        (loss + left_loss + tone_loss).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         size, bits, tone_bits = torch.stack((norm, loss.detach(), left_loss.detach())).tolist()
         self._update(finite=math.isfinite(size))
