@@ -60,7 +60,8 @@ def train(
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="cuda: minutes instead of hours.")] = "cpu",
     threads: Annotated[int, typer.Option(callback=within(1, 1024), help="Of the CPU.")] = 1,
     learning_rate: Annotated[
-        float | None, typer.Option(callback=within(1e-7, 1.0), help="At its highest. Default: the recipe's.")
+        float | None,
+        typer.Option(callback=within(1e-7, 1.0), help="Of the layers, at its highest. Default: the recipe's."),
     ] = None,
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,

@@ -115,13 +115,18 @@ def test_an_update_without_a_finite_gradient_is_left_out(toy: list[Recording]) -
         run.step()
 
 
-def test_what_steers_learns_faster_than_the_stack(toy: list[Recording]) -> None:
+def test_what_steers_has_a_learning_rate_of_its_own(toy: list[Recording]) -> None:
     run = trainer(toy, 10)
     run.step()
-    stack, steering = (group["lr"] for group in run.optimiser.param_groups)
-    assert steering == pytest.approx(SETTINGS.tone_rate * stack)
-    counts = sum(len(group["params"]) for group in run.optimiser.param_groups)
-    assert counts == len(list(run.network.parameters()))
+    stack, steering = run.optimiser.param_groups
+    assert steering["lr"] / stack["lr"] == pytest.approx(SETTINGS.tone_rate / SETTINGS.learning_rate)
+    network = run.network
+    assert network.local is not None
+    assert network.tone is not None
+    assert {id(w) for w in steering["params"]} == {
+        id(w) for part in (network.local, network.tone) for w in part.parameters()
+    }
+    assert len(stack["params"]) + len(steering["params"]) == len(list(network.parameters()))
 
 
 def test_no_recordings_are_refused() -> None:
