@@ -223,12 +223,13 @@ class WaveNetConfig(_Frozen):
 
 
 class Instrument(_Frozen):
-    """What one entry of a model plays: its name, natural range and General MIDI programs."""
+    """What one entry of a model plays: its name, natural range, General MIDI programs, and how lively it draws."""
 
     name: str = Field(min_length=1, max_length=64)
     low: float = Field(default=0.0, ge=0.0, le=127.0)  # MIDI note
     high: float = Field(default=127.0, ge=0.0, le=127.0)  # MIDI note
     programs: tuple[Annotated[int, Field(ge=0, le=127)], ...] = ()  # General MIDI, from 0
+    temperature: float = Field(default=1.0, ge=0.0, le=4.0)  # times the control's, so that one default suits them all
 
 
 class ModelConfig(_Frozen):

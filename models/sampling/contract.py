@@ -79,7 +79,7 @@ class Sampler(Protocol):
         """Draw the next samples of these slots, all together.
 
         controls float32 [b, frames, len(FRAME)], one frame a hop -> float32 [b, frames * hop] in about [-1, 1],
-        the caller's to keep.
+        the caller's to keep. The temperature drawn at is the frame's times its instrument's own.
         """
         ...
 
@@ -117,6 +117,17 @@ def check_controls(controls: NDArray[np.float32], leading: tuple[int, ...]) -> i
         expected = ", ".join(map(str, (*leading, "frames", len(FRAME))))
         raise SamplerError(f"controls: shape {controls.shape}, expected [{expected}]")
     return int(controls.shape[-2])
+
+
+def at_own_temperature(controls: NDArray[np.float32], config: ModelConfig) -> NDArray[np.float32]:
+    """Controls [..., len(FRAME)] with the temperature of each frame's instrument multiplied into their own."""
+    own = np.array([instrument.temperature for instrument in config.instruments], dtype=np.float32)
+    if (own == 1).all():
+        return controls
+    place = np.clip(np.nan_to_num(controls[..., FRAME.index("instrument")]), 0, len(own) - 1).astype(np.int64)
+    controls = controls.copy()
+    controls[..., FRAME.index("temperature")] *= own[place]
+    return controls
 
 
 def check_forced(forced: NDArray[np.float32], samples: int) -> None:

@@ -23,6 +23,7 @@ from ostinato.models.sampling.contract import (
     Build,
     SamplerError,
     Snapshot,
+    at_own_temperature,
     check_controls,
     check_forced,
     check_slots,
@@ -76,6 +77,7 @@ class NaiveSampler:
         """Draw the next samples of these slots, one slot after the other."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
+        controls = at_own_temperature(controls, self.config)
         out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
         for row, slot in enumerate(slots):
             self._run(self._streams[slot], controls[row], None, out[row], None)

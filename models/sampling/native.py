@@ -21,6 +21,7 @@ from ostinato.models.sampling.contract import (
     Build,
     SamplerError,
     Snapshot,
+    at_own_temperature,
     check_controls,
     check_forced,
     check_slots,
@@ -74,7 +75,8 @@ class NativeSampler:
         count = check_controls(controls, (len(slots),))
         self._check_instruments(controls)
         out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
-        self._pool.advance(np.asarray(slots, dtype=np.int64), np.ascontiguousarray(controls), out)
+        controls = np.ascontiguousarray(at_own_temperature(controls, self.config))
+        self._pool.advance(np.asarray(slots, dtype=np.int64), controls, out)
         return out
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:

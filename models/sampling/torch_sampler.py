@@ -22,6 +22,7 @@ from ostinato.models.excitation import increment
 from ostinato.models.sampling.contract import (
     Build,
     Snapshot,
+    at_own_temperature,
     check_controls,
     check_forced,
     check_slots,
@@ -120,6 +121,7 @@ class TorchSampler:
         """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
+        controls = at_own_temperature(controls, self.config)
         hop = self.config.network.hop
         out = np.empty((len(slots), count * hop), dtype=np.float32)
         self._choose(slots)

@@ -296,3 +296,19 @@ def test_an_empty_step_draws_nothing(make: Make) -> None:
     sampler = make(MODELS["logistics"], SLOTS)
     assert sampler.advance([], np.zeros((0, 3, len(FRAME)), dtype=np.float32)).shape == (0, 24)
     assert sampler.advance([2], np.zeros((1, 0, len(FRAME)), dtype=np.float32)).shape == (1, 0)
+
+
+def test_an_instrument_draws_at_its_own_temperature_times_the_controls(make: Make) -> None:
+    plain = MODELS["logistics"]
+    config = plain.config.model_dump()
+    config["instruments"][1]["temperature"] = 0.5
+    cooler = Checkpoint(ModelConfig.model_validate(config), plain.tensors)
+    frames = controls(2, 5)
+    frames[:, :, FRAME.index("instrument")] = np.array([[0.0], [1.0]])
+    halved = frames.copy()
+    halved[1, :, FRAME.index("temperature")] *= 0.5
+    own, asked = make(cooler, SLOTS), make(plain, SLOTS)
+    for sampler in (own, asked):
+        sampler.reset(0, 1)
+        sampler.reset(1, 2)
+    np.testing.assert_array_equal(own.advance([0, 1], frames), asked.advance([0, 1], halved))
