@@ -1,7 +1,7 @@
 """What a recording's harmonics do over time: the levels and phases that the tone is to state.
 
 Each harmonic is brought down to 0 Hz by the recording's own tracked phase and averaged by a window of a few periods,
-long enough to keep its neighbours out.
+long enough to keep its neighbours out: first by one of a few hops, so that none of them is folded back by the hop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch import Tensor
 from ostinato.models.excitation import AUDIBLE
 
 PERIODS: Final = 6.0  # in a window
-SHORTEST: Final = 8  # hops in a window
+SHORTEST: Final = 5  # hops in a window
+FIRST: Final = 6  # hops in the window before it
 SILENT: Final = -14.0  # natural log of the faintest level that is told from silence
 
 
@@ -28,23 +29,29 @@ def demodulate(samples: Tensor, phase: Tensor, hertz: float, count: int, *, hop:
     angle = (phase >> 32).float() * (2 * math.pi / 2**32)
     turn = torch.polar(torch.ones_like(angle), -angle)  # [T]
     beaten = samples.to(torch.complex64)
-    sums = beaten.new_zeros(count, len(samples) // hop)
+    means = beaten.new_zeros(count, len(samples) // hop)
     for k in range(1, count + 1):
         beaten = beaten * turn
         if k * hertz <= AUDIBLE * sample_rate:
-            sums[k - 1] = beaten.reshape(-1, hop).mean(dim=1)
-    return 2 * smoothed(sums, hertz, hop=hop, sample_rate=sample_rate).T
+            means[k - 1] = torch.complex(_thinned(beaten.real, hop), _thinned(beaten.imag, hop))
+    share = _thinned(torch.ones_like(angle), hop)
+    return 2 * smoothed(means, share, hertz, hop=hop, sample_rate=sample_rate).T
 
 
-def smoothed(means: Tensor, hertz: float, *, hop: int, sample_rate: int) -> Tensor:
-    """Averages by a Hann window about the end of each hop, of the hops that there are: complex [K, F] -> [K, F]."""
-    width = max(SHORTEST, 2 * round(PERIODS * sample_rate / hertz / hop / 2))
+def smoothed(means: Tensor, share: Tensor, hertz: float, *, hop: int, sample_rate: int) -> Tensor:
+    """Averages by a Hann window about each hop's end, over the `share` [F] that there is: complex [K, F] -> [K, F]."""
+    width = max(SHORTEST, 2 * round(PERIODS * sample_rate / hertz / hop / 2) - 1)
     window = torch.hann_window(width + 2, periodic=False, device=means.device)[1:-1]
-    left, right = width // 2 - 1, width // 2  # as many hops up to this one's end as behind it
 
     def over(rows: Tensor) -> Tensor:
-        padded = torch.nn.functional.pad(rows, (left, right))
-        return torch.nn.functional.conv1d(padded[:, None], window[None, None])[:, 0]
+        return torch.nn.functional.conv1d(rows[:, None], window[None, None], padding=width // 2)[:, 0]
 
-    share = over(torch.ones_like(means.real[:1]))
-    return torch.complex(over(means.real) / share, over(means.imag) / share)
+    whole = over(share[None])
+    return torch.complex(over(means.real) / whole, over(means.imag) / whole)
+
+
+def _thinned(samples: Tensor, hop: int) -> Tensor:
+    """Averages by a Hann window of `FIRST` hops about each hop's end, silence beyond the ends: [T] -> [T / hop]."""
+    window = torch.hann_window(FIRST * hop, device=samples.device)
+    padded = torch.nn.functional.pad(samples, ((FIRST // 2 - 1) * hop, FIRST // 2 * hop))
+    return padded.unfold(0, FIRST * hop, hop) @ (window / window.sum())

@@ -17,8 +17,8 @@ from tests.models.training.tones import HOP, RATE
 HOPS = 400
 MIDDLE = slice(150, 250)  # no window there reaches over an end, from 40 Hz up
 COUNT = 8
-LEVEL_DB = 3.0
-PHASE = math.radians(20)
+LEVEL_DB = 0.5
+PHASE = math.radians(4)
 PITCHES = st.floats(40.0, 2000.0)
 
 
@@ -81,15 +81,15 @@ def test_a_harmonic_alone_is_found_as_it_is(hertz: float, k: int, level_db: floa
 def test_little_of_a_harmonic_is_found_in_its_neighbours(hertz: float, k: int) -> None:
     levels = np.where(np.arange(1, COUNT + 1) == k, 1.0, 0.0)
     found = np.abs(heard(cosines(hertz, levels, np.zeros(COUNT)), hertz))[MIDDLE]
-    assert decibels(np.delete(found, k - 1, axis=1)).max() < -22
+    assert decibels(np.delete(found, k - 1, axis=1)).max() < -50
 
 
-@pytest.mark.parametrize("hertz", [55.0, 65.4, 82.4])
-def test_a_low_note_s_harmonics_are_found_beside_ones_40_db_louder(hertz: float) -> None:
+@pytest.mark.parametrize("hertz", [55.0, 65.4, 82.4, 220.0, 600.0, 1350.0])
+def test_harmonics_are_found_beside_ones_40_db_louder(hertz: float) -> None:
     levels, phases = np.array([1.0, 0.01, 1.0, 0.01]), np.array([0.3, -2.0, 1.0, 2.5])
     found = heard(cosines(hertz, levels, phases), hertz, 4)[MIDDLE]
-    assert np.abs(decibels(np.abs(found)) - decibels(levels)).max() < 1.5
-    assert np.abs(turned(np.angle(found) - phases)).max() < math.radians(10)
+    assert np.abs(decibels(np.abs(found)) - decibels(levels)).max() < 2
+    assert np.abs(turned(np.angle(found) - phases)).max() < math.radians(12)
 
 
 @pytest.mark.parametrize("hertz", [110.0, 440.0, 1760.0])
