@@ -11,6 +11,7 @@ the residual is autoregressive. All in the model's own domain (pre-emphasised wh
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +37,7 @@ class Tone:
     def stated(cls, outputs: Tensor) -> Tone:
         """From the control network: log-levels, phases, log-scale, together [..., 2 K + 1]."""
         count = outputs.shape[-1] // 2
-        log_levels, phases = outputs[..., :count].clamp(max=LOUDEST), outputs[..., count : 2 * count]
+        log_levels, phases = _held(outputs[..., :count], -math.inf, LOUDEST), outputs[..., count : 2 * count]
         return cls(log_levels, phases, _held(outputs[..., -1], QUIETEST_SCALE, WIDEST_SCALE))
 
     @property

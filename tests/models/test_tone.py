@@ -29,6 +29,19 @@ def test_amplitudes_match_levels_and_phases(count: int, seed: int) -> None:
     np.testing.assert_allclose(found, loud @ np.cos(2 * np.pi * k * TURNS + phases[:, None]), rtol=0, atol=1e-12)
 
 
+def test_no_level_is_above_the_loudest() -> None:
+    stated = Tone.stated(torch.tensor([-40.0, LOUDEST - 0.1, LOUDEST + 0.1, 30.0, 0, 0, 0, 0, -1.0]))
+    held = torch.tensor([-40.0, LOUDEST - 0.1, LOUDEST, LOUDEST])
+    torch.testing.assert_close(stated.log_levels, held, rtol=0, atol=1e-5)
+
+
+@given(st.floats(-60, 60), st.sampled_from([-1.0, 1.0]))
+def test_a_level_above_the_loudest_keeps_its_gradient(level: float, wanted: float) -> None:
+    outputs = torch.tensor([level, 0.0, -1.0], requires_grad=True)
+    (gradient,) = torch.autograd.grad(wanted * Tone.stated(outputs).log_levels.sum(), outputs)
+    assert gradient.tolist() == [wanted, 0.0, 0.0]
+
+
 def test_the_scale_is_held_within_its_range() -> None:
     stated = Tone.stated(torch.tensor([[0.0, 0.0, -50.0], [0.0, 0.0, -3.0], [0.0, 0.0, 9.0]]))
     held = torch.tensor([QUIETEST_SCALE, -3.0, WIDEST_SCALE])
