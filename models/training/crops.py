@@ -129,7 +129,7 @@ def draw_start(span: Span, plan: CropPlan, field: int, hop: int, rng: np.random.
     if kind < plan.onsets:
         return 0
     if kind < plan.onsets + plan.releases:  # the release falls where the loss counts
-        low, high = span.release - plan.samples, span.release - field
+        low, high = span.release - plan.samples + hop, span.release - field
     else:
         low, high = 0, last
     low, high = (int(np.clip(edge, 0, last)) // hop for edge in (low, high))

@@ -8,7 +8,10 @@ was interrupted goes on to the same numbers; a budget in minutes follows the clo
 from __future__ import annotations
 
 import math
+import pickle
+import struct
 import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,26 +20,22 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import ModelConfig, WaveNetConfig, parse_config
-from ostinato.models.controls import FRAME
-from ostinato.models.excitation import AUDIBLE, emphasise, frequency
-from ostinato.models.heads import STEP
-from ostinato.models.tone import tone_samples
+from ostinato.models.config import ModelConfig, parse_config
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
-from ostinato.models.training.crops import Corpus, CropPlan, Crops, Hops
+from ostinato.models.training.crops import Corpus, CropPlan
 from ostinato.models.training.dataset import Recording
-from ostinato.models.training.demodulation import SILENT
+from ostinato.models.training.gaps import Gaps
 from ostinato.models.training.initial import initialise
-from ostinato.models.wavenet import Steering, WaveNet
+from ostinato.models.training.losses import losses
+from ostinato.models.wavenet import WaveNet
 
 MOST_SKIPPED: Final = 20
-LEVEL_TOLERANCE: Final = 0.2  # nepers; errors beyond it count linearly, so that noisy hops do not lead
-CLEARLY_HEARD: Final = 4.0  # nepers above silence
-TOGETHER: Final = 3.0  # weight of the difference as a whole
-SMALLEST_SHARE: Final = 1e-4  # of power, below which it is not pressed further
+UNREADABLE: Final = (  # what reading a file that is no saved run, or a broken one, ends in
+    OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError, struct.error,
+    pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 class TrainingError(RuntimeError):
@@ -56,6 +55,7 @@ class Settings:
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
+    past_weight: float = 0.85  # of the last sample when played, against that in training
     noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
@@ -87,6 +87,7 @@ class Trainer:
         self.config, self.budget, self.settings = config, budget, settings or Settings()
         self.progress, self.device = Progress(), torch.device(device)
         self.corpus = Corpus(recordings, config.network, self.device)
+        self.gaps = Gaps([r.note for r in recordings])
         torch.manual_seed(self.settings.seed)
         network = WaveNet(config.network)
         initialise(network, config.instruments)
@@ -117,7 +118,8 @@ class Trainer:
         crops = self.corpus.draw(settings.crops, net.receptive_field, rng)
         noise = draw_noise(rng, settings.noise, crops.phase)
         hops = self.corpus.draw_hops(settings.hops, rng)
-        loss, left_loss, tone_loss = self._losses(self.network, crops, hops, noise)
+        gaps = self.gaps.fill(hops.frames, rng)
+        loss, left_loss, tone_loss = self._losses(self.network, crops, hops, gaps, noise)
         self.optimiser.zero_grad(set_to_none=True)
         (loss + left_loss + tone_loss).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
@@ -145,8 +147,13 @@ class Trainer:
         torch._foreach_lerp_([self.average[name] for name in weights], list(weights.values()), 1 - keep)
 
     def checkpoint(self) -> Checkpoint:
-        """The averaged weights, as they are played."""
-        return Checkpoint(self.config, {name: w.cpu().numpy().copy() for name, w in self.average.items()})
+        """The averaged weights, as they are played: with a past that weighs a little less than it did in training.
+
+        Where training left a loop that barely dies out, or met none like it, this one forgets.
+        """
+        tensors = {name: w.cpu().numpy().copy() for name, w in self.average.items()}
+        tensors["input.weight"][:, 0] *= self.settings.past_weight
+        return Checkpoint(self.config, tensors)
 
     def save(self, path: Path) -> None:
         """Write all that `resume` needs; the file appears whole or not at all."""
@@ -162,19 +169,26 @@ class Trainer:
         staged.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Go on from where `save` left off.
+        """Go on from where `save` left off, at this run's learning rates.
 
         Raises:
-            TrainingError: where the file is of another network.
+            TrainingError: where the file is no saved run, or of another network.
         """
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        found = parse_config(state["config"], source=str(path))
-        if found.network != self.config.network:
-            raise TrainingError(f"{path}: a run of another network; resume it with its own, or begin elsewhere")
-        self.network.load_state_dict(state["network"])
-        self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(**state["progress"])
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+            found = parse_config(state["config"], source=str(path))
+            if found.network != self.config.network:
+                raise TrainingError(f"{path}: a run of another network; resume it with its own, or begin elsewhere")
+            self.network.load_state_dict(state["network"])
+            self.average = state["average"]
+            self.optimiser.load_state_dict(state["optimiser"])
+            for group, rate in zip(self.optimiser.param_groups, self._groups()[1], strict=True):
+                group["rate"] = rate
+            self.progress = Progress(**state["progress"])
+        except TrainingError:
+            raise
+        except UNREADABLE as error:
+            raise TrainingError(f"{path}: not a saved run: {error}") from error
 
 
 def draw_noise(rng: np.random.Generator, decades: tuple[float, float], like: Tensor) -> Tensor:
@@ -183,70 +197,3 @@ def draw_noise(rng: np.random.Generator, decades: tuple[float, float], like: Ten
     generator = torch.Generator(device=like.device).manual_seed(int(rng.integers(2**62)))
     white = torch.randn(like.shape, generator=generator, device=like.device)
     return white * torch.from_numpy(deviation.astype(np.float32)).to(like.device)
-
-
-def emphasised(crops: Crops, config: WaveNetConfig) -> Tensor:
-    """The crops' samples in the model's own domain: [B, T]."""
-    return emphasise(crops.audio, config.pre_emphasis)[:, 1:]
-
-
-def losses(network: WaveNet, crops: Crops, hops: Hops, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What is to be made small: bits per counted sample, those of the tone alone, and the tone's distance.
-
-    The bits are of the model, its past with `noise` [B, T] added; and of white Gaussian noise of the tone's scale
-    about it. The tone itself is fitted to the harmonics of `hops`, not to likelihoods: while its phase is still
-    wrong, a tone is likeliest where it is silent, and would never find out.
-    """
-    clean, net = emphasised(crops, network.config), network.config
-    steering = network.steer(crops.frames)
-    note = crops.frames[..., FRAME.index("note"), None]
-    waves = network.waves(crops.phase.reshape(*crops.frames.shape[:2], net.hop), note).flatten(1, 2)
-    nothing = clean.new_zeros(())
-    if steering.tone is None:
-        parameters = continuation(network, clean + noise, waves, steering)
-        return mean_bits(network.distribution.log_prob(parameters, clean), crops.counted), nothing, nothing
-    tone = tone_samples(steering.tone.amplitudes.detach(), waves, net.hop)
-    log_scale = steering.tone.log_scale.repeat_interleave(net.hop, dim=1)
-    left = (clean - tone) * torch.exp(-log_scale)
-    left_bits = mean_bits(gaussian_log_prob(left, log_scale), crops.counted)
-    log_scale, left = log_scale.detach(), left.detach()
-    parameters = network.place(continuation(network, left + noise, waves, steering), tone, log_scale)
-    bits = mean_bits(network.distribution.log_prob(parameters, clean), crops.counted)
-    return bits, left_bits, tone_distance(network, hops)
-
-
-def tone_distance(network: WaveNet, hops: Hops) -> Tensor:
-    """How far the stated harmonics are from those heard, the audible ones.
-
-    Of each harmonic alike, nepers of level and 1 - cos of phase, the more the further it is above silence; and of all
-    together, the amplitude of their difference against that of what is heard, in which the strong ones lead.
-    """
-    tone = network.steer(hops.frames).tone
-    assert tone is not None
-    pitch = frequency(hops.frames[:, FRAME.index("note")], network.config.sample_rate)
-    k = torch.arange(1, tone.phases.shape[-1] + 1, device=pitch.device)
-    audible = (k * pitch[:, None] <= AUDIBLE * network.config.sample_rate).float()
-    level = functional.huber_loss(tone.log_levels, hops.log_levels, reduction="none", delta=LEVEL_TOLERANCE)
-    heard = ((hops.log_levels - SILENT) / CLEARLY_HEARD).clamp(0, 1)
-    off = 1 - torch.cos(tone.phases - hops.phases)  # [N, K]
-    apart = ((level / LEVEL_TOLERANCE + heard * off) * audible).sum() / audible.sum()
-    stated, there = tone.log_levels.exp() * audible, hops.log_levels.exp() * audible
-    difference = ((stated - there).square() + 2 * stated * there * off).sum(dim=1)
-    share = difference / there.square().sum(dim=1).clamp(min=math.exp(2 * SILENT))
-    return apart + TOGETHER * (share + SMALLEST_SHARE).sqrt().clamp(max=2.0).mean()
-
-
-def continuation(network: WaveNet, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:
-    """The stack's head parameters [B, T, P]; on a GPU in bfloat16, whose error is far below the noise on the past."""
-    with torch.autocast("cuda", torch.bfloat16, enabled=past.is_cuda):
-        return network.continuation(past, waves, steering).float()
-
-
-def gaussian_log_prob(left: Tensor, log_scale: Tensor) -> Tensor:
-    """Natural log of the probability of a 16-bit level whose deviation from its mean is `left` scales: [...]."""
-    return -0.5 * left**2 - log_scale + math.log(STEP / math.sqrt(2 * math.pi))
-
-
-def mean_bits(log_prob: Tensor, counted: Tensor) -> Tensor:
-    """Mean negative log2 over the samples that count."""
-    return -(log_prob * counted).sum() / (counted.sum() * math.log(2))

@@ -1,5 +1,6 @@
 """Training: it learns, it goes on where it was interrupted, and it refuses what can't work."""
 
+import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +88,47 @@ def test_resuming_another_network_is_refused(toy: list[Recording], tmp_path: Pat
         other.resume(tmp_path / "state.pt")
 
 
-def test_what_is_played_is_the_average_of_the_weights(toy: list[Recording]) -> None:
+def test_a_resumed_run_takes_the_learning_rates_it_is_given(toy: list[Recording], tmp_path: Path) -> None:
+    first = trainer(toy, 4)
+    first.step()
+    first.save(tmp_path / "state.pt")
+    same, other = trainer(toy, 4), trainer(toy, 4, settings=replace(SETTINGS, learning_rate=3e-4, tone_rate=2e-4))
+    rates = []
+    for run in (same, other):
+        run.resume(tmp_path / "state.pt")
+        run.step()
+        rates.append([group["lr"] for group in run.optimiser.param_groups])
+    assert rates[1][0] / rates[0][0] == pytest.approx(3e-4 / SETTINGS.learning_rate)
+    assert rates[1][1] / rates[0][1] == pytest.approx(2e-4 / SETTINGS.tone_rate)
+
+
+def broken(whole: bytes) -> list[bytes]:
+    """Files that are no saved run, or were one."""
+    flipped = bytearray(whole)
+    flipped[150:190] = bytes(255 - b for b in flipped[150:190])
+    objects = []
+    state = torch.load(io.BytesIO(whole), weights_only=True)
+    less = {key: value for key, value in state.items() if key != "optimiser"}
+    for thing in ([1], {}, {"config": 1}, less, {**state, "progress": {"lesson": 1}}, {**state, "network": {}}):
+        file = io.BytesIO()
+        torch.save(thing, file)
+        objects.append(file.getvalue())
+    return [b"", b"not a run\n", b"{}", whole[: len(whole) // 2], whole[:-1], bytes(flipped), *objects]
+
+
+def test_what_is_no_saved_run_is_refused_by_name(toy: list[Recording], tmp_path: Path) -> None:
+    run, path = trainer(toy, 1), tmp_path / "state.pt"
+    run.save(path)
+    for content in broken(path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(TrainingError, match=r"state\.pt: not a saved run: "):
+            run.resume(path)
+    with pytest.raises(TrainingError, match=r"none\.pt: not a saved run: "):
+        run.resume(tmp_path / "none.pt")
+
+
+def test_what_is_played_is_the_average_of_the_weights_with_a_lighter_past(toy: list[Recording]) -> None:
+    assert 0 < SETTINGS.past_weight < 1
     run = trainer(toy, 20)
     name = "input.weight"
     mean = run.network.state_dict()[name].clone()
@@ -95,7 +136,9 @@ def test_what_is_played_is_the_average_of_the_weights(toy: list[Recording]) -> N
         run.step()
         keep = min(SETTINGS.average, (1 + step) / (10 + step))
         mean = keep * mean + (1 - keep) * run.network.state_dict()[name]
-    played = run.checkpoint().tensors[name]
+    mean[:, 0] *= SETTINGS.past_weight  # the last sample; the others are the excitation
+    run.checkpoint()
+    played = run.checkpoint().tensors[name]  # again: the run itself keeps the weights of training
     np.testing.assert_allclose(played, mean, rtol=0, atol=1e-6)
     assert not np.array_equal(played, run.network.state_dict()[name])
 

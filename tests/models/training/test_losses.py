@@ -13,7 +13,15 @@ from ostinato.models.excitation import AUDIBLE
 from ostinato.models.registry import random_config
 from ostinato.models.training.crops import Corpus, CropPlan, Crops, Hops
 from ostinato.models.training.demodulation import SILENT
-from ostinato.models.training.loop import emphasised, gaussian_log_prob, losses, mean_bits, tone_distance
+from ostinato.models.training.gaps import GapHops, Gaps, gap_distance
+from ostinato.models.training.losses import (
+    GAPS,
+    emphasised,
+    gaussian_log_prob,
+    losses,
+    mean_bits,
+    tone_distance,
+)
 from ostinato.models.wavenet import WaveNet
 from tests.models.training.tones import RATE, recordings
 
@@ -43,11 +51,13 @@ def distance(levels: torch.Tensor = LEVELS, phases: torch.Tensor = PHASES, key: 
     return float(tone_distance(stating(), hops(levels, phases, key)).detach())
 
 
-def crops(config_tone: bool = True) -> tuple[Crops, Hops]:
+def drawn(config_tone: bool = True) -> tuple[Crops, Hops, GapHops]:
     network = stating(tone=config_tone)
     corpus = Corpus(recordings(), network.config, CPU)
     rng = np.random.default_rng(0)
-    return corpus.draw(CropPlan(count=3, samples=1024), network.config.receptive_field, rng), corpus.draw_hops(20, rng)
+    crops = corpus.draw(CropPlan(count=3, samples=1024), network.config.receptive_field, rng)
+    hops = corpus.draw_hops(20, rng)
+    return crops, hops, Gaps([r.note for r in recordings()]).fill(hops.frames, rng)
 
 
 def test_what_states_exactly_what_is_heard_is_at_no_distance() -> None:
@@ -85,33 +95,43 @@ def test_harmonics_above_the_audible_share_are_ignored(key: float, seed: int) ->
 
 @pytest.mark.parametrize(("log_scale", "downhill"), [(-30.0, 1), (-12.5, 1), (5.0, -1), (0.8, -1)])
 def test_a_scale_outside_its_range_finds_back(log_scale: float, downhill: int) -> None:
-    network, (batch, some) = stating(log_scale), crops()
+    network, (batch, some, gaps) = stating(log_scale), drawn()
     assert network.tone is not None
-    bits, left, apart = losses(network, batch, some, torch.zeros_like(batch.counted))
+    bits, left, apart = losses(network, batch, some, gaps, torch.zeros_like(batch.counted))
     (gradient,) = torch.autograd.grad(bits + left + apart, network.tone.bias)
     assert -gradient[-1] * downhill > 0
 
 
 def test_the_bits_are_those_of_the_model_that_is_played() -> None:
     for tone in (True, False):
-        network, (batch, some) = stating(tone=tone), crops(tone)
+        network, (batch, some, gaps) = stating(tone=tone), drawn(tone)
         clean = emphasised(batch, network.config)
         with torch.no_grad():
-            bits, _, _ = losses(network, batch, some, torch.zeros_like(clean))
+            bits, _, _ = losses(network, batch, some, gaps, torch.zeros_like(clean))
             log_prob = network.distribution.log_prob(network(clean, batch.frames, batch.phase), clean)
         assert float(bits) == pytest.approx(float(mean_bits(log_prob, batch.counted)), rel=1e-5)
 
 
 def test_without_a_tone_there_is_nothing_but_the_bits() -> None:
-    network, (batch, some) = stating(tone=False), crops(config_tone=False)
-    _, left, apart = losses(network, batch, some, torch.zeros_like(batch.counted))
+    network, (batch, some, gaps) = stating(tone=False), drawn(config_tone=False)
+    _, left, apart = losses(network, batch, some, gaps, torch.zeros_like(batch.counted))
     assert float(left) == float(apart) == 0
+
+
+def test_where_nobody_played_counts_too() -> None:
+    torch.manual_seed(1)
+    network, (batch, some, gaps) = WaveNet(random_config("tiny").network), drawn()
+    with torch.no_grad():
+        _, _, apart = losses(network, batch, some, gaps, torch.zeros_like(batch.counted))
+        heard, between = tone_distance(network, some), gap_distance(network, gaps)
+    assert between > 0
+    assert float(apart) == pytest.approx(float(heard + GAPS * between))
 
 
 def test_the_bits_leave_the_tone_alone_and_its_own_leave_the_stack_alone() -> None:
     """The harmonics are fitted to what is heard, not to how likely the samples are."""
-    network, (batch, some) = stating(), crops()
-    bits, left, apart = losses(network, batch, some, torch.zeros_like(batch.counted))
+    network, (batch, some, gaps) = stating(), drawn()
+    bits, left, apart = losses(network, batch, some, gaps, torch.zeros_like(batch.counted))
     assert network.tone is not None
     tone, stack = network.tone.bias, network.input.weight
     of_bits = torch.autograd.grad(bits, (tone, stack), retain_graph=True, materialize_grads=True)
