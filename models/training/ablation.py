@@ -29,6 +29,7 @@ from ostinato.models.training.running import run
 Variant = Callable[[ModelConfig, Settings, Sequence[Recording]], tuple[ModelConfig, Settings, Sequence[Recording]]]
 
 SILENT_DECADES: Final = (-9.0, -9.0)
+EXCITATION: Final = 8  # harmonics at the input, in place of the tone
 ABSOLUTE_DECADES: Final = (-4.5, -2.5)  # without a tone the noise is added to samples, not to what a tone leaves
 
 
@@ -65,8 +66,8 @@ def without_pre_emphasis(
 def without_tone(
     c: ModelConfig, s: Settings, r: Sequence[Recording]
 ) -> tuple[ModelConfig, Settings, Sequence[Recording]]:
-    """The WaveNet draws all of a sample, the excitation being its only hold on the phase."""
-    return changed(c, tone=None), replace(s, noise=ABSOLUTE_DECADES), r
+    """The WaveNet draws all of a sample; sines and cosines at its input, the excitation, are its hold on the phase."""
+    return changed(c, tone=None, excitation={"harmonics": EXCITATION}), replace(s, noise=ABSOLUTE_DECADES), r
 
 
 VARIANTS: Final[dict[str, Variant]] = {

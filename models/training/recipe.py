@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from ostinato.models.config import (
-    ExcitationConfig,
     GlobalConditioning,
     Instrument,
     LocalConditioning,
@@ -41,7 +40,6 @@ def instrument_config(
         head=LogisticsHead(components=2, log_scale_min=QUIETEST),
         local=LocalConditioning(hidden=(256, 256), channels=32),
         global_=GlobalConditioning(entries=len(instruments), channels=16) if len(instruments) > 1 else None,
-        excitation=ExcitationConfig(harmonics=8),
         tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
     )

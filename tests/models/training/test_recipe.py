@@ -41,6 +41,14 @@ def test_the_past_it_hears_is_shorter_than_the_shortest_note_that_is_kept() -> N
     assert network.receptive_field < 0.1 * SAMPLE_RATE
 
 
+@pytest.mark.parametrize("count", [1, 8])
+def test_the_tone_alone_knows_the_phase(count: int) -> None:
+    network = instrument_config(INSTRUMENTS[:count], name="some").network
+    assert network.tone is not None
+    assert network.excitation is None
+    assert network.input_channels == 1
+
+
 def test_silence_can_be_silent() -> None:
     head = instrument_config(INSTRUMENTS, name="some").network.head
     assert head.kind == "logistics"
