@@ -24,7 +24,7 @@ STATE: Final = "state.pt"
 SAVE_EVERY_S: Final = 60.0
 
 
-GPU_CROPS: Final = CropPlan(count=128, samples=8192)
+GPU_CROPS: Final = CropPlan(count=64, samples=8192)
 GPU_HOPS: Final = 16384
 
 
