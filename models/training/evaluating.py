@@ -101,13 +101,12 @@ def report_json(report: dict[str, Any]) -> str:
 
 
 def choose_cases(dataset: Dataset, kinds: Sequence[Kind], checkpoint: Checkpoint, plan: Plan) -> list[Case]:
-    """The notes to play: whatever was held out, and of the others the unbent ones, or all where none is."""
+    """The notes to play: whatever was held out, and of the others those that are as they were recorded."""
     if plan.only is not None and plan.only not in {k.name for k in kinds}:
         raise DatasetError(f"no instrument {plan.only!r}; there are {', '.join(k.name for k in kinds)}")
     check_instruments([k.name for k in kinds if plan.only in (None, k.name)], dataset, checkpoint)
-    unbent = [r for r in dataset.recordings if r.note.bend_cents == 0 or r.note.split is not Split.TRAIN]
     groups: dict[tuple[Kind, Split], list[Recording]] = {}
-    for recording in unbent or dataset.recordings:
+    for recording in as_recorded(dataset):
         kind = kinds[recording.note.instrument]
         if plan.only in (None, kind.name):
             groups.setdefault((kind, recording.note.split), []).append(recording)
@@ -117,6 +116,23 @@ def choose_cases(dataset: Dataset, kinds: Sequence[Kind], checkpoint: Checkpoint
         for (kind, _), recordings in groups.items()
         for recording in recordings[:: plan.every]
     ]
+
+
+def as_recorded(dataset: Dataset) -> list[Recording]:
+    """What was held out, and each trained note that is not bent; where an instrument has none, its takes unvaried.
+
+    Players are seldom exactly in tune, so a take of one's own is "bent"; its variants follow it in the data set.
+    """
+    straight = {r.note.instrument for r in dataset.recordings if r.note.split is Split.TRAIN and not r.note.bend_cents}
+    chosen, met = [], set()
+    for recording in dataset.recordings:
+        note = recording.note
+        first = (note.instrument, note.recording) not in met
+        met.add((note.instrument, note.recording))
+        unvaried = not note.bend_cents if note.instrument in straight else first
+        if unvaried or note.split is not Split.TRAIN:
+            chosen.append(recording)
+    return chosen
 
 
 def check_instruments(names: Sequence[str], dataset: Dataset, checkpoint: Checkpoint) -> None:
