@@ -22,6 +22,7 @@ from ostinato.models.wavenet import Steering, WaveNet
 LEVEL_TOLERANCE: Final = 0.2  # nepers; errors beyond it count linearly, so that noisy hops do not lead
 CLEARLY_HEARD: Final = 4.0  # nepers above silence
 TOGETHER: Final = 3.0  # weight of the difference as a whole
+LOUDNESS: Final = 2.0  # weight of the loudness
 SMALLEST_SHARE: Final = 1e-4  # of power, below which it is not pressed further
 GAPS: Final = 1.0  # weight of the distance in pitches that nobody played
 
@@ -60,8 +61,9 @@ def losses(network: WaveNet, crops: Crops, hops: Hops, gaps: GapHops, noise: Ten
 def tone_distance(network: WaveNet, hops: Hops) -> Tensor:
     """How far the stated harmonics are from those heard, the audible ones.
 
-    Of each harmonic alike, nepers of level and 1 - cos of phase, the more the further it is above silence; and of all
-    together, the amplitude of their difference against that of what is heard, in which the strong ones lead.
+    Of each harmonic alike, nepers of level and 1 - cos of phase, the more the further it is above silence; of all
+    together, the amplitude of their difference against that of what is heard, in which the strong ones lead; and nepers
+    of loudness, which a tone unsure of its phase would else give away.
     """
     tone = network.steer(hops.frames).tone
     assert tone is not None
@@ -74,8 +76,11 @@ def tone_distance(network: WaveNet, hops: Hops) -> Tensor:
     apart = ((level / LEVEL_TOLERANCE + heard * off) * audible).sum() / audible.sum()
     stated, there = tone.log_levels.exp() * audible, hops.log_levels.exp() * audible
     difference = ((stated - there).square() + 2 * stated * there * off).sum(dim=1)
-    share = difference / there.square().sum(dim=1).clamp(min=math.exp(2 * SILENT))
-    return apart + TOGETHER * (share + SMALLEST_SHARE).sqrt().clamp(max=2.0).mean()
+    silence = math.exp(2 * SILENT)
+    heard_power, stated_power = there.square().sum(dim=1) + silence, stated.square().sum(dim=1) + silence
+    share = (difference / heard_power + SMALLEST_SHARE).sqrt().clamp(max=2.0)
+    louder = 0.5 * torch.log(stated_power / heard_power)
+    return apart + TOGETHER * share.mean() + LOUDNESS * louder.abs().mean()
 
 
 def continuation(network: WaveNet, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:
