@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from ostinato.models.config import ModelConfig, read_config
 
@@ -97,5 +97,5 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     staged.write_text(config, encoding="utf-8")
     staged.replace(folder / CONFIG)
     staged = folder / f".{WEIGHTS}"
-    save_file({k: np.ascontiguousarray(v) for k, v in checkpoint.tensors.items()}, staged)
+    staged.write_bytes(save({k: np.ascontiguousarray(v) for k, v in checkpoint.tensors.items()}))  # save_file's only its owner may read
     staged.replace(folder / WEIGHTS)
