@@ -67,7 +67,11 @@ def without_tone(
     c: ModelConfig, s: Settings, r: Sequence[Recording]
 ) -> tuple[ModelConfig, Settings, Sequence[Recording]]:
     """The WaveNet draws all of a sample; sines and cosines at its input, the excitation, are its hold on the phase."""
-    return changed(c, tone=None, excitation={"harmonics": EXCITATION}), replace(s, noise=ABSOLUTE_DECADES, past_weight=1.0), r
+    return (
+        changed(c, tone=None, excitation={"harmonics": EXCITATION}),
+        replace(s, noise=ABSOLUTE_DECADES, past_weight=1.0),
+        r,
+    )
 
 
 VARIANTS: Final[dict[str, Variant]] = {
