@@ -1,4 +1,4 @@
-"""The recording's own phase, so that the excitation a model is trained on runs in step with what it must draw.
+"""The recording's own phase, so that the harmonics a model is trained on run in step with what it must play.
 
 The fundamental is cut out by a Gaussian band about its nominal frequency; the angle of its analytic signal is the
 phase. Where the fundamental is too weak to tell (the first milliseconds, the end of a release), the phase runs on at
