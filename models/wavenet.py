@@ -100,7 +100,7 @@ class WaveNetState:
 
 
 class WaveNet(nn.Module):
-    """Head parameters of every sample given all before it, the controls and the excitation's phase."""
+    """Head parameters of every sample given all before it, the controls and the phase."""
 
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
