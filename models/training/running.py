@@ -23,7 +23,6 @@ from ostinato.models.training.reporting import Reporter
 STATE: Final = "state.pt"
 SAVE_EVERY_S: Final = 60.0
 
-
 GPU_CROPS: Final = CropPlan(count=64, samples=8192)
 GPU_HOPS: Final = 16384
 
