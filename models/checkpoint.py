@@ -97,5 +97,6 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     staged.write_text(config, encoding="utf-8")
     staged.replace(folder / CONFIG)
     staged = folder / f".{WEIGHTS}"
-    staged.write_bytes(save({k: np.ascontiguousarray(v) for k, v in checkpoint.tensors.items()}))  # save_file's only its owner may read
+    # not save_file, whose files only their owner may read
+    staged.write_bytes(save({k: np.ascontiguousarray(v) for k, v in checkpoint.tensors.items()}))
     staged.replace(folder / WEIGHTS)
