@@ -22,7 +22,7 @@ from ostinato.models.excitation import lowest
 
 LOUDEST: Final = 0.7  # natural log of a harmonic's greatest amplitude, about the 2 that a pre-emphasised sample can be
 QUIETEST_SCALE: Final = -12.0  # natural log; a fifth of a 16-bit level
-WIDEST_SCALE: Final = 0.7
+WIDEST_SCALE: Final = -2.3  # natural log; -20 dB, louder than any recording leaves
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 
 namespace ostinato::inline OSTINATO_ISA {
 
-constexpr float loudest = 0.7f, quietest_scale = -12.0f, widest_scale = 0.7f; // natural logs
+constexpr float loudest = 0.7f, quietest_scale = -12.0f, widest_scale = -2.3f; // natural logs
 
 // Amplitudes and scales of a hop, from the last hidden layer of the control network. Lanes past the harmonics hold
 // what nobody reads.
