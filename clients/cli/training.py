@@ -21,7 +21,10 @@ def data(
         Path | None, typer.Option("--from", help="A folder of your own recordings; else the orchestra is rendered.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The folder to make: data/orchestra, or data/mine with --from.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", file_okay=False, help="The folder to make: data/orchestra, or data/mine with --from."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="With --from: the instrument's name. Default: the folder's.")] = None,
     licence: Annotated[str, typer.Option(help="With --from: of the recordings.")] = "unstated",
@@ -99,7 +102,9 @@ def train(
 def evaluate(
     model: LocalModel = "default",
     data: DataFolder = Path("data/orchestra"),
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write figures, pictures and a page.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", file_okay=False, help="Also write figures, pictures and a page.")
+    ] = None,
     only: Annotated[str | None, typer.Option("--only", help="One instrument, by name.")] = None,
     every: Annotated[int, typer.Option(callback=within(1, 1e9), help="Play every so-manieth note.")] = 1,
     temperature: Temperature = None,
@@ -138,7 +143,7 @@ def _numbers(text: str) -> list[float]:
 @contextmanager
 def _training() -> Iterator[None]:
     """Faults of training, told in a line. Its packages are an extra, and may not be there."""
-    with needs("torch", "scipy", "tqdm", "matplotlib"):
+    with needs("torch", "scipy", "tqdm", "matplotlib", "PIL"):
         from ostinato.models.checkpoint import CheckpointError
         from ostinato.models.config import ConfigError
         from ostinato.models.registry import UnknownModelError

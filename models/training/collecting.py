@@ -51,6 +51,9 @@ def collect_data(
     Raises:
         DatasetError: where there is no recording in the folder, or nothing in them can be used.
     """
+    here, there = folder.resolve(), out.resolve()
+    if here in (there, *there.parents) or there in here.parents:
+        raise DatasetError(f"{out}: the data set and its recordings can't lie in one another; name another folder")
     files = tqdm(recordings_in(folder), unit="file", desc="listening")
     found = [entry for path, label in files for entry in read_takes(path, label, sample_rate=SAMPLE_RATE, hop=HOP)]
     takes = [entry for entry in found if isinstance(entry, Take)]
@@ -58,8 +61,6 @@ def collect_data(
     if not takes:
         reasons = "; ".join(f"{r.file}: {r.reason}" for r in refusals[:5])
         raise DatasetError(f"{folder}: nothing can be used ({reasons})")
-    if out.resolve() == folder.resolve():
-        raise DatasetError(f"{out}: the data set can't take the place of its recordings; name another folder")
     clear(out)
     notes = make_notes(takes)
     renditions = [r for take, note in zip(takes, notes, strict=True) for r in render(take, note, seed)]

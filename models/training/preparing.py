@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -9,16 +10,19 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final
 
 from tqdm import tqdm
 
-from ostinato.models.training.dataset import INDEX, DatasetError, Source
+from ostinato.models.training.dataset import INDEX, PHASE, DatasetError, Source
 from ostinato.models.training.notes import Split
 from ostinato.models.training.orchestra import ORCHESTRA, Part, plan_notes
 from ostinato.models.training.recipe import HOP, SAMPLE_RATE
 from ostinato.models.training.render import SOUNDFONT_FOLDER, find_fluidsynth, render_notes
 from ostinato.models.training.soundfont import read_soundfont
 from ostinato.models.training.writing import Written, write_index, write_notes
+
+REPORTS: Final = ("report.json", "report.md")
 
 
 def prepare_data(
@@ -76,12 +80,27 @@ def clear(folder: Path) -> None:
     """Make room for a data set, where there is nothing but another one.
 
     Raises:
-        DatasetError: where the folder holds something else.
+        DatasetError: where the folder is a file, or holds anything that is no part of a data set.
     """
-    if (folder / INDEX).is_file():
-        shutil.rmtree(folder)
-    elif folder.exists() and any(folder.iterdir()):
-        raise DatasetError(f"{folder}: not empty, and not a finished data set; remove it or name another")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: a file, not a folder")
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in parts_of(folder))
+    if foreign:
+        raise DatasetError(f"{folder}: {foreign[0]} is no part of a data set; remove it or name another folder")
+    shutil.rmtree(folder)
+
+
+def parts_of(folder: Path) -> set[str]:
+    """Names in a data set's folder that are its own, by its index; none where it has no index or no phases."""
+    if not ((folder / INDEX).is_file() and (folder / PHASE).is_file()):
+        return set()
+    try:
+        notes = json.loads((folder / INDEX).read_text(encoding="utf-8"))["notes"]
+        return {INDEX, PHASE, *REPORTS} | {Path(note["file"]).parts[0] for note in notes}
+    except (ValueError, KeyError, TypeError, IndexError):
+        return set()
 
 
 def describe(written: Written, hop: int, sample_rate: int) -> str:

@@ -60,6 +60,8 @@ def train(
         settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
     state = out / STATE
+    if state.is_file() and not resume:
+        raise TrainingError(f"{state}: a run is there already; go on with it (--resume), or name another folder")
     if resume and not state.is_file():
         raise TrainingError(f"{state}: nothing to resume")
     if resume:

@@ -101,9 +101,10 @@ def test_what_can_not_become_a_data_set_is_named(made: tuple[Path, Path], tmp_pa
     (tmp_path / "empty" / "text.wav").write_text("no sound")
     with pytest.raises(DatasetError, match=r"nothing can be used \(text\.wav: unreadable"):
         collect_data(tmp_path / "empty", out=tmp_path / "out")
-    with pytest.raises(DatasetError, match="take the place"):
-        collect_data(made[0], out=made[0])
-    with pytest.raises(DatasetError, match="not empty"):
+    for out in (made[0], made[0] / "set", made[0].parent):
+        with pytest.raises(DatasetError, match="can't lie in one another"):
+            collect_data(made[0], out=out)
+    with pytest.raises(DatasetError, match=r"empty is no part of a data set"):
         collect_data(made[0], out=tmp_path)
 
 

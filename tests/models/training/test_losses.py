@@ -93,13 +93,13 @@ def test_harmonics_above_the_audible_share_are_ignored(key: float, seed: int) ->
     assert distance(LEVELS + noise, PHASES + noise, key) == pytest.approx(distance(key=key), abs=1e-6)
 
 
-@pytest.mark.parametrize(("log_scale", "downhill"), [(-30.0, 1), (-12.5, 1), (5.0, -1), (0.8, -1)])
-def test_a_scale_outside_its_range_finds_back(log_scale: float, downhill: int) -> None:
+@pytest.mark.parametrize("log_scale", [-30.0, -12.5])
+def test_a_scale_below_its_range_finds_back(log_scale: float) -> None:
     network, (batch, some, gaps) = stating(log_scale), drawn()
     assert network.tone is not None
     bits, left, apart = losses(network, batch, some, gaps, torch.zeros_like(batch.counted))
     (gradient,) = torch.autograd.grad(bits + left + apart, network.tone.bias)
-    assert -gradient[-1] * downhill > 0
+    assert -gradient[-1] > 0
 
 
 def test_the_bits_are_those_of_the_model_that_is_played() -> None:

@@ -24,9 +24,24 @@ def test_only_a_data_set_makes_room_for_another(tmp_path: Path) -> None:
     clear(tmp_path / "set")
     assert not (tmp_path / "set").exists()
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(DatasetError, match="not empty"):
+    with pytest.raises(DatasetError, match=r"letter\.txt is no part of a data set"):
         clear(tmp_path)
+    with pytest.raises(DatasetError, match="a file, not a folder"):
+        clear(tmp_path / "letter.txt")
     assert (tmp_path / "letter.txt").exists()
+
+
+def test_what_else_lies_in_a_data_set_or_beside_an_index_is_kept(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "set")
+    (tmp_path / "set" / "takes").mkdir()
+    with pytest.raises(DatasetError, match="takes is no part of a data set"):
+        clear(tmp_path / "set")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "index.json").write_text("{}")
+    with pytest.raises(DatasetError, match=r"index\.json is no part of a data set"):
+        clear(tmp_path / "web")
+    assert (tmp_path / "set" / "takes").exists()
+    assert (tmp_path / "web" / "index.json").exists()
 
 
 def test_a_missing_soundfont_costs_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
