@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -28,6 +29,8 @@ from ostinato.models.training.measuring import workers
 from ostinato.models.training.notes import Note, Split
 from ostinato.models.training.playing import draw_notes, recording_frames
 from ostinato.models.training.steadiness import measure_bends, measure_held
+
+STRAIGHT: Final = 0.2  # share of trained notes that are not bent, where notes were rendered on purpose
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,13 @@ def choose_cases(dataset: Dataset, kinds: Sequence[Kind], checkpoint: Checkpoint
 def as_recorded(dataset: Dataset) -> list[Recording]:
     """What was held out, and each trained note that is not bent; where an instrument has none, its takes unvaried.
 
-    Players are seldom exactly in tune, so a take of one's own is "bent"; its variants follow it in the data set.
+    Players are seldom exactly in tune, so a take of one's own is "bent", and none or few of its variants are not; they
+    follow it in the data set.
     """
-    straight = {r.note.instrument for r in dataset.recordings if r.note.split is Split.TRAIN and not r.note.bend_cents}
+    bends: dict[int, list[bool]] = {}
+    for recording in dataset.of_split(Split.TRAIN):
+        bends.setdefault(recording.note.instrument, []).append(recording.note.bend_cents == 0)
+    straight = {instrument for instrument, unbent in bends.items() if np.mean(unbent) > STRAIGHT}
     chosen, met = [], set()
     for recording in dataset.recordings:
         note = recording.note

@@ -1,4 +1,4 @@
-"""What is trained: the shape that every instrument's network has, whoever's recordings it learns."""
+"""What is trained: the shape that every instrument's network has, whosever recordings it learns."""
 
 from __future__ import annotations
 
