@@ -81,7 +81,7 @@ def random_config(name: str) -> ModelConfig:
 def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
     """Weights that depend on config and seed alone, scaled to keep every layer's output of order one.
 
-    The head's last layer is scaled down, so that what free-runs stays a quiet noise, well within full scale.
+    The head's last layer is scaled down and the tone made faint, so that what free-runs stays well within full scale.
     """
     generator = np.random.default_rng(seed)
     tensors = {}
@@ -94,4 +94,7 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
         tensors[f"{last}.bias"] *= np.float32(0.02)
         scales = config.network.head.parameters // (3 if config.network.head.kind == "logistics" else 2)
         tensors[f"{last}.bias"][-scales:] -= np.float32(5.0)
+    if config.network.tone:
+        tensors["tone.weight"] *= np.float32(0.1)
+        tensors["tone.bias"][: config.network.tone.harmonics] -= np.float32(5.0)
     return Checkpoint(config, tensors)

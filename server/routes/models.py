@@ -35,6 +35,7 @@ class InstrumentInfo(BaseModel):
     low: float
     high: float
     programs: tuple[int, ...]
+    temperature: float  # times the control's
 
 
 class ModelInfo(BaseModel):
