@@ -119,10 +119,15 @@ def check_controls(controls: NDArray[np.float32], leading: tuple[int, ...]) -> i
     return int(controls.shape[-2])
 
 
-def at_own_temperature(controls: NDArray[np.float32], config: ModelConfig) -> NDArray[np.float32]:
-    """Controls [..., len(FRAME)] with the temperature of each frame's instrument multiplied into their own."""
+def own_temperatures(config: ModelConfig) -> NDArray[np.float32] | None:
+    """What each instrument's draws are warmer by, [instruments]; None where all are 1. Taken once, by each sampler."""
     own = np.array([instrument.temperature for instrument in config.instruments], dtype=np.float32)
-    if (own == 1).all():
+    return None if (own == 1).all() else own
+
+
+def at_own_temperature(controls: NDArray[np.float32], own: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Controls [..., len(FRAME)] with the temperature of each frame's instrument multiplied into their own."""
+    if own is None:
         return controls
     place = np.clip(np.nan_to_num(controls[..., FRAME.index("instrument")]), 0, len(own) - 1).astype(np.int64)
     controls = controls.copy()

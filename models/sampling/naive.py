@@ -27,6 +27,7 @@ from ostinato.models.sampling.contract import (
     check_controls,
     check_forced,
     check_slots,
+    own_temperatures,
 )
 from ostinato.models.sampling.torch_sampler import build_network
 from ostinato.models.tone import gliding_tone
@@ -59,6 +60,7 @@ class NaiveSampler:
 
     def __init__(self, checkpoint: Checkpoint, slots: int) -> None:
         self.config: ModelConfig = checkpoint.config
+        self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
         self._network = build_network(checkpoint, torch.device("cpu"))
         self._streams = [self._silence(0) for _ in range(slots)]
@@ -77,7 +79,7 @@ class NaiveSampler:
         """Draw the next samples of these slots, one slot after the other."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
-        controls = at_own_temperature(controls, self.config)
+        controls = at_own_temperature(controls, self._own_temperatures)
         out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
         for row, slot in enumerate(slots):
             self._run(self._streams[slot], controls[row], None, out[row], None)

@@ -26,6 +26,7 @@ from ostinato.models.sampling.contract import (
     check_forced,
     check_slots,
     check_snapshot,
+    own_temperatures,
 )
 
 ISA_VARIABLE: Final = "OSTINATO_ISA"
@@ -53,6 +54,7 @@ class NativeSampler:
         if threads != 1:
             raise SamplerError(f"threads: {threads}, expected 1")
         self.config: ModelConfig = checkpoint.config
+        self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
         isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
         if isa and isa not in _kernel.isas():
@@ -75,7 +77,7 @@ class NativeSampler:
         count = check_controls(controls, (len(slots),))
         self._check_instruments(controls)
         out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
-        controls = np.ascontiguousarray(at_own_temperature(controls, self.config))
+        controls = np.ascontiguousarray(at_own_temperature(controls, self._own_temperatures))
         self._pool.advance(np.asarray(slots, dtype=np.int64), controls, out)
         return out
 

@@ -27,6 +27,7 @@ from ostinato.models.sampling.contract import (
     check_forced,
     check_slots,
     check_snapshot,
+    own_temperatures,
 )
 from ostinato.models.tone import Tone, gliding_tone
 from ostinato.models.wavenet import WaveNet, WaveNetState
@@ -96,6 +97,7 @@ class TorchSampler:
 
     def __init__(self, checkpoint: Checkpoint, slots: int, device: str = "cpu") -> None:
         self.config: ModelConfig = checkpoint.config
+        self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
         self._device = torch.device(device)
         self._network = build_network(checkpoint, self._device)
@@ -121,7 +123,7 @@ class TorchSampler:
         """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
-        controls = at_own_temperature(controls, self.config)
+        controls = at_own_temperature(controls, self._own_temperatures)
         hop = self.config.network.hop
         out = np.empty((len(slots), count * hop), dtype=np.float32)
         self._choose(slots)

@@ -1,4 +1,4 @@
-"""The training loop: likelihood of crops, teacher-forced through a little noise.
+"""The training loop: likelihood of crops, teacher-forced through noise.
 
 Noise on the past samples, with a clean target, makes the sampling loop contract: what the model draws slightly wrong
 it learns to forget rather than to amplify. Each step's randomness is a function of (seed, step), so that a run that

@@ -49,6 +49,11 @@ def train(
         DatasetError: where the data set is missing or broken.
         TrainingError: where there is nothing to resume, or the loss is not finite for long.
     """
+    state = out / STATE
+    if state.is_file() and not resume:
+        raise TrainingError(f"{state}: a run is there already; go on with it (--resume), or name another folder")
+    if resume and not state.is_file():
+        raise TrainingError(f"{state}: nothing to resume")
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     dataset = read_dataset(data)
@@ -59,11 +64,6 @@ def train(
     if device == "cuda":
         settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
-    state = out / STATE
-    if state.is_file() and not resume:
-        raise TrainingError(f"{state}: a run is there already; go on with it (--resume), or name another folder")
-    if resume and not state.is_file():
-        raise TrainingError(f"{state}: nothing to resume")
     if resume:
         trainer.resume(state)
     out.mkdir(parents=True, exist_ok=True)
