@@ -9,10 +9,16 @@ from ostinato.models.sampling.contract import Sampler, SamplerError
 
 EngineName: TypeAlias = Literal["auto", "native", "torch", "naive"]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
+PrecisionName: TypeAlias = Literal["auto", "float32", "int8"]
 
 
 def open_sampler(
-    checkpoint: Checkpoint, engine: EngineName = "auto", device: DeviceName = "auto", slots: int = 32
+    checkpoint: Checkpoint,
+    engine: EngineName = "auto",
+    device: DeviceName = "auto",
+    slots: int = 32,
+    precision: PrecisionName = "auto",
+    threads: int = 1,
 ) -> tuple[Sampler, str]:
     """A sampler with so many slots, and why it was taken. torch is imported only where its sampler is.
 
@@ -28,7 +34,9 @@ def open_sampler(
     if device == "cuda" and engine != "torch":
         raise SamplerError(f"device: 'cuda' is for the torch engine, not {engine!r}")
     if engine == "native":
-        return _open_native(checkpoint, slots), why
+        return _open_native(checkpoint, slots, precision, threads), why
+    if precision == "int8":
+        raise SamplerError(f"precision: 'int8' is for the native engine, not {engine!r}")
     if engine == "naive":
         from ostinato.models.sampling.naive import NaiveSampler
 
@@ -54,13 +62,15 @@ def _native_fault() -> str | None:
     return None
 
 
-def _open_native(checkpoint: Checkpoint, slots: int) -> Sampler:
+def _open_native(checkpoint: Checkpoint, slots: int, precision: PrecisionName, threads: int) -> Sampler:
     fault = _native_fault()
     if fault is not None:
         raise SamplerError(f"engine: 'native' was not built: {fault}")
     from ostinato.models.sampling.native import NativeSampler
 
-    return NativeSampler(checkpoint, slots)
+    if precision == "auto":
+        precision = "float32"
+    return NativeSampler(checkpoint, slots, threads=threads, precision=precision)
 
 
 def _torch_device(device: DeviceName) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from ostinato.models.sampling.contract import (
     own_temperatures,
 )
 
+Precision: TypeAlias = Literal["float32", "int8"]
+
 ISA_VARIABLE: Final = "OSTINATO_ISA"
 """Environment variable that forces an instruction set where the constructor names none."""
 
@@ -43,16 +45,26 @@ class NativeSampler:
         slots: size of the pool, at least 1.
         isa: avx512, avx2 or portable; None takes `OSTINATO_ISA`, else the fastest that the machine has.
         threads: 1, the only number supported.
+        precision: float32, the only one supported.
 
     Raises:
         SamplerError: where one of these can't be had; the message names it and what there is.
     """
 
-    def __init__(self, checkpoint: Checkpoint, slots: int, isa: str | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        slots: int,
+        isa: str | None = None,
+        threads: int = 1,
+        precision: Precision = "float32",
+    ) -> None:
         if slots < 1:
             raise SamplerError(f"slots: {slots}, expected at least 1")
         if threads != 1:
             raise SamplerError(f"threads: {threads}, expected 1")
+        if precision != "float32":
+            raise SamplerError(f"precision: {precision!r}, expected 'float32'")
         self.config: ModelConfig = checkpoint.config
         self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
