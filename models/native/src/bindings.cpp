@@ -37,8 +37,9 @@ void require(bool met, const char* message) {
 // A pool, and the requests of a call: preallocated, so that a call allocates nothing of its own.
 class BoundPool {
  public:
-  BoundPool(ostinato::Shape shape, const nb::dict& tensors, int slots, const std::string& isa)
-      : pool_(shape, collect(tensors), slots, isa), requests_(static_cast<std::size_t>(slots)) {}
+  BoundPool(ostinato::Shape shape, const nb::dict& tensors, int slots, const std::string& isa,
+            const std::string& precision)
+      : pool_(shape, collect(tensors), slots, isa, precision), requests_(static_cast<std::size_t>(slots)) {}
 
   Pool& pool() { return pool_; }
 
@@ -98,10 +99,21 @@ class BoundPool {
   static ostinato::Tensors collect(const nb::dict& tensors) {
     ostinato::Tensors collected;
     for (auto [name, value] : tensors) {
-      const auto array = nb::cast<nb::ndarray<const float, nb::c_contig, nb::device::cpu>>(value, false);
-      collected[nb::cast<std::string>(name)] = {array.data(), array.size()};
+      ostinato::Tensor tensor;
+      require(take<float>(value, tensor) || take<std::int8_t>(value, tensor) || take<std::int16_t>(value, tensor) ||
+                  take<std::int32_t>(value, tensor),
+              "tensors: not a contiguous array of float32, int8, int16 or int32");
+      collected[nb::cast<std::string>(name)] = tensor;
     }
     return collected;
+  }
+
+  template <class Number>
+  static bool take(nb::handle value, ostinato::Tensor& tensor) {
+    nb::ndarray<const Number, nb::c_contig, nb::device::cpu> array;
+    if (!nb::try_cast(value, array, false)) return false;
+    tensor = {array.data(), array.size()};
+    return true;
   }
 
   Pool pool_;
@@ -120,13 +132,14 @@ void mix(Matrix2<const float> voices, nb::ndarray<const float, nb::c_contig, nb:
 }
 
 // Functions of functions.hpp by name, for tests.
-void evaluate(const std::string& isa, const std::string& function, Vector<const float> in, Vector<float> out) {
+void evaluate(const std::string& isa, const std::string& function, Vector<const float> in, Vector<float> out,
+              const std::string& precision) {
   static const std::vector<std::string> names{"exp",    "log",  "tanh",            "sine",
                                               "cosine", "gate", "sine_of_radians", "cosine_of_radians"};
   const auto found = std::find(names.begin(), names.end(), function);
   require(found != names.end(), "function: not known");
   require(in.shape(0) == out.shape(0) && in.shape(0) % 16 == 0, "in, out: not the same multiple of 16 long");
-  ostinato::choose_kernel(isa).evaluate(static_cast<int>(found - names.begin()), in.data(), out.data(),
+  ostinato::choose_kernel(isa, precision).evaluate(static_cast<int>(found - names.begin()), in.data(), out.data(),
                                         static_cast<int>(in.shape(0)));
 }
 
@@ -163,9 +176,10 @@ NB_MODULE(_kernel, m) {
       .def_rw("global_entries", &ostinato::Shape::global_entries)
       .def_rw("global_channels", &ostinato::Shape::global_channels);
   nb::class_<BoundPool>(m, "Pool")
-      .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&>(), "shape"_a, "tensors"_a, "slots"_a,
-           "isa"_a = "")
+      .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&>(), "shape"_a,
+           "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32")
       .def_prop_ro("isa", [](BoundPool& self) { return self.pool().isa(); })
+      .def_prop_ro("precision", [](BoundPool& self) { return self.pool().precision(); })
       .def_prop_ro("state_bytes", [](BoundPool& self) { return self.pool().state_bytes(); })
       .def_prop_ro("weight_bytes", [](BoundPool& self) { return self.pool().weight_bytes(); })
       .def("reset", [](BoundPool& self, std::int64_t slot, std::uint64_t key) {
@@ -177,9 +191,10 @@ NB_MODULE(_kernel, m) {
       .def("save", &BoundPool::save, "slot"_a, "to"_a.noconvert())
       .def("restore", &BoundPool::restore, "slot"_a, "state"_a.noconvert())
       .def("sample", &BoundPool::sample, "parameters"_a.noconvert(), "uniforms"_a.noconvert(), "temperature"_a);
-  m.def("isas", &ostinato::available_kernels);
+  m.def("isas", &ostinato::available_kernels, "precision"_a = "float32");
   m.def("mix", &mix, "voices"_a.noconvert(), "gains"_a.noconvert(), "out"_a.noconvert());
-  m.def("evaluate", &evaluate, "isa"_a, "function"_a, "inputs"_a.noconvert(), "out"_a.noconvert());
+  m.def("evaluate", &evaluate, "isa"_a, "function"_a, "inputs"_a.noconvert(), "out"_a.noconvert(),
+        "precision"_a = "float32");
   m.def("philox", &philox, "key"_a, "first_sample"_a, "block"_a, "purpose"_a, "out"_a.noconvert());
   m.def("uniform", [](std::uint32_t word) { return ostinato::uniform(word); }, "word"_a);
   m.def("phase_start", [](std::uint64_t key) {

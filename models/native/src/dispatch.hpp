@@ -8,10 +8,11 @@
 
 namespace ostinato {
 
-// Names of the kernels that run here, fastest first: of avx512, avx2, portable.
-std::vector<std::string> available_kernels();
+// Names of the instruction sets that run here, fastest first: of avx512, avx2, portable.
+std::vector<std::string> available_kernels(const std::string& precision);
 
-// The kernel of that name; empty takes the fastest. Throws std::invalid_argument, naming what there is.
-const Kernel& choose_kernel(const std::string& name);
+// The kernel of that name for weights of a precision, float32 or int8; an empty name takes the fastest. Throws
+// std::invalid_argument, naming what there is.
+const Kernel& choose_kernel(const std::string& name, const std::string& precision);
 
 } // namespace ostinato

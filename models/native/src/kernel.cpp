@@ -6,8 +6,14 @@
 #include "conditioning.hpp"
 #include "excitation.hpp"
 #include "heads.hpp"
-#include "stack.hpp"
 #include "tone.hpp"
+#ifdef OSTINATO_INT8
+#include "integer_stack.hpp"
+#define OSTINATO_PRECISION int8
+#else
+#include "stack.hpp"
+#define OSTINATO_PRECISION float32
+#endif
 
 namespace ostinato::inline OSTINATO_ISA {
 namespace {
@@ -20,21 +26,6 @@ void enter(const Model& m, const Scratch& s, const Place& p) {
     for (int c = 0; c < m.residual; c += lanes)
       store(s.hidden + std::int64_t{n} * m.residual + c, mul_add(previous, load(m.input + c), load(entry + c)));
   }
-}
-
-// The skip sum through the head's layers; returns where the head parameters lie.
-Rows read_out(const Model& m, const Scratch& s, int count) {
-  const auto relu = [](Floats v) { return greater(v, Floats{}); };
-  Rows x = evenly(s.skip, m.skip, count);
-  for (int i = 0; i < m.head_layers; ++i) {
-    const Matrix& matrix = m.head_matrix[i];
-    const Rows y = evenly(s.read[i % 2], s.read_row, count);
-    map(x, x, matrix.inputs, relu);
-    fill(y, matrix.outputs, 0.0f);
-    dense(matrix, x, y, y);
-    x = y;
-  }
-  return x;
 }
 
 // Draw, or take the forced sample; then what the next sample needs of it.
@@ -67,8 +58,7 @@ void run_block(const Model& m, const Scratch& s, const Stream* streams, int coun
   for (int t = 0; t < samples; ++t) {
     const Place place{streams, count, t, samples};
     enter(m, s, place);
-    run_stack(m, s, place);
-    leave(m, s, place, read_out(m, s, count), frame, std::int64_t{frame} * m.hop + first + t);
+    leave(m, s, place, run_stack(m, s, place), frame, std::int64_t{frame} * m.hop + first + t);
   }
   for (int n = 0; n < count; ++n) streams[n].slot->clock += samples;
 }
@@ -115,9 +105,21 @@ float sample(const Model& m, const float* parameters, const float* uniforms, flo
   return draw(m, row, choice[0], spread[0], temperature);
 }
 
+#ifdef OSTINATO_INT8
+constexpr int levels_together = together<Level>, levels_raised = raised;
+#else
+constexpr int levels_together = 0, levels_raised = 0; // has none
+#endif
+
 #define OSTINATO_TEXT_OF(x) #x
 #define OSTINATO_TEXT(x) OSTINATO_TEXT_OF(x)
-constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_ISA), advance, evaluate, sample};
+constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
+                        OSTINATO_TEXT(OSTINATO_PRECISION),
+                        levels_together,
+                        levels_raised,
+                        advance,
+                        evaluate,
+                        sample};
 
 } // namespace
 } // namespace ostinato::inline OSTINATO_ISA

@@ -20,21 +20,22 @@ inline Memory allocate(std::size_t bytes) {
   return Memory(memory);
 }
 
-// Hands out zeroed rows of floats on 64-byte lines. Without memory it only counts, so that one walk over a layout
+// Hands out zeroed rows of numbers on 64-byte lines. Without memory it only counts, so that one walk over a layout
 // measures it and a second walk fills it.
 class Layout {
  public:
-  explicit Layout(std::byte* memory) : base_(reinterpret_cast<float*>(memory)) {}
+  explicit Layout(std::byte* memory) : base_(memory) {}
 
-  float* take(std::size_t floats) {
-    float* here = base_ ? base_ + used_ : nullptr;
-    used_ += (floats + 15) / 16 * 16;
-    return here;
+  template <class Number = float>
+  Number* take(std::size_t count) {
+    std::byte* here = base_ ? base_ + used_ : nullptr;
+    used_ += (count * sizeof(Number) + 63) / 64 * 64;
+    return reinterpret_cast<Number*>(here);
   }
-  std::size_t bytes() const { return used_ * sizeof(float); }
+  std::size_t bytes() const { return used_; }
 
  private:
-  float* base_;
+  std::byte* base_;
   std::size_t used_ = 0;
 };
 

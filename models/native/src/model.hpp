@@ -5,6 +5,7 @@
 // zero, so padded lanes stay exactly zero through every layer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace ostinato {
@@ -36,6 +37,35 @@ struct Layer {
   Matrix residual; // weights are null in the last layer
 };
 
+// y = W x of levels, with W as [inputs / together][outputs][together] as the kernel multiplies. Sums start from the
+// bias, less what raising the levels adds.
+template <class Weight>
+struct Integers {
+  const Weight* weights;
+  const std::int32_t* start;
+  const float* scale;   // of one unit of an output
+  std::int32_t inputs;  // padded
+  std::int32_t outputs; // padded
+};
+
+// A layer in int8. Its ring holds levels.
+struct IntegerLayer {
+  std::int32_t dilation;
+  std::int64_t ring;                // bytes from the start of a slot's rings
+  std::int64_t mask;                // ring length - 1, a power of two less one
+  Integers<std::int8_t> dilated;    // current tap; filter outputs, padding, gate outputs, padding
+  const std::int8_t* const* past;   // weights of the past taps, oldest first
+  Integers<std::int8_t> residual;   // none in the last layer
+  float hidden_levels, gate_levels; // levels a unit of what enters the layer, and of what its gate lets through
+};
+
+// A matrix of the head in 16 bits, and the levels of what enters it.
+struct IntegerHead {
+  Integers<std::int16_t> matrix;
+  const float* bias;
+  float levels, top;
+};
+
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 struct Model {
@@ -52,8 +82,11 @@ struct Model {
   Matrix condition;            // C -> layers x 2 residual, every layer's bias folded in
   Matrix excitation;           // 2 harmonics -> residual, the input's bias folded in
   const float* input;          // [residual]: the last sample's column of the input layer
-  const Layer* layer;
-  const Matrix* head_matrix;   // head_layers of them
+  const Layer* layer;                // of float32
+  const Matrix* head_matrix;         // head_layers of them
+  const IntegerLayer* integer_layer; // of int8
+  Integers<std::int8_t> skip_sum;    // of all layers' gates side by side; one scale an output
+  const IntegerHead* integer_head;   // head_layers of them
   const float* levels;         // mu-law: the sample of each level
 };
 
@@ -72,7 +105,7 @@ struct alignas(64) Slot {
 struct Stream {
   Slot* slot;
   float* amplitudes;
-  float* rings;
+  std::byte* rings;
   const float* controls; // [frames][frame_channels]
   float* heard;          // [frames * hop]
   const float* forced;   // the same, or null to draw
@@ -95,21 +128,29 @@ struct Scratch {
   float* waves;      // [block][2 harmonics padded]
   float* tone;       // [group][block]
   float* entry;      // [group][block][residual]: the input layer without the last sample
-  float* past;       // [layers][rows][2 residual]
-  float* gates;      // [group][2 residual]
+  float* past;       // [layers][rows][2 residual]; of float32
+  float* gates;      // [group][2 residual]; of float32
   float* hidden;     // [group][residual]
-  float* active[2];  // [group][residual]: gated activations of this layer and the one before
-  float* skip;       // [group][skip]
+  float* active[2];  // [group][residual]: gated activations of this layer and the one before; of float32
+  float* skip;       // [group][skip]; of float32
   float* read[2];    // [group][widest head layer]
   float* choice;     // [group][block]: uniform that chooses a level or component
   float* spread;     // [group][block]: standardised deviation from its centre
+  std::int32_t* past_sums; // as past, of int8
+  void* hidden_levels;     // [group][residual] levels
+  void* past_levels;       // [rows][residual] levels
+  void* gate_levels;       // [group][layers * residual] levels
+  std::int16_t* read_levels[2]; // [group][widest head layer]
   std::int32_t narrow_row, waves_row, read_row; // row lengths in floats
   std::int32_t past_rows;                       // rows per layer
 };
 
-// What one instruction set offers.
+// What one instruction set offers, for weights of one precision.
 struct Kernel {
   const char* name;
+  const char* precision;
+  std::int32_t together; // levels of 8 bits that are multiplied as one word
+  std::int32_t raised;   // what is added to each of them
   void (*advance)(const Model&, const Scratch&, const Stream* streams, int count, int frames);
   // For tests: evaluate a function of vectors.hpp over an array; `count` is a multiple of 16.
   void (*evaluate)(int function, const float* in, float* out, int count);
@@ -117,8 +158,11 @@ struct Kernel {
   float (*sample)(const Model&, const float* parameters, const float* uniforms, float temperature);
 };
 
-const Kernel* avx512_kernel();
-const Kernel* avx2_kernel();
-const Kernel* portable_kernel();
+const Kernel* avx512_float32_kernel();
+const Kernel* avx512_int8_kernel();
+const Kernel* avx2_float32_kernel();
+const Kernel* avx2_int8_kernel();
+const Kernel* portable_float32_kernel();
+const Kernel* portable_int8_kernel();
 
 } // namespace ostinato

@@ -9,17 +9,6 @@
 namespace ostinato {
 namespace {
 
-int padded(int width, int to) { return (width + to - 1) / to * to; }
-
-const float* find(const Tensors& tensors, const std::string& name, std::size_t size) {
-  const auto found = tensors.find(name);
-  if (found == tensors.end()) throw std::invalid_argument("tensors: " + name + " is missing");
-  if (found->second.size != size)
-    throw std::invalid_argument("tensors: " + name + " has " + std::to_string(found->second.size) +
-                                " values, expected " + std::to_string(size));
-  return found->second.data;
-}
-
 class Packer {
  public:
   Packer(const Shape& shape, const Tensors& tensors, Layout& layout)
@@ -81,7 +70,7 @@ class Packer {
   const float* input_column() {
     const int r = shape_.residual, inputs = 1 + 2 * shape_.harmonics;
     float* column = layout_.take(padded(r, pad_outputs));
-    const float* data = find(tensors_, "input.weight", static_cast<std::size_t>(r) * inputs);
+    const float* data = find<float>(tensors_, "input.weight", static_cast<std::size_t>(r) * inputs);
     for (int o = 0; column && o < r; ++o) column[o] = data[o * inputs];
     return column;
   }
@@ -90,7 +79,7 @@ class Packer {
     const std::size_t size = static_cast<std::size_t>(shape_.global_entries) * shape_.global_channels;
     float* table = layout_.take(size);
     if (size == 0) return table;
-    const float* data = find(tensors_, "global.weight", size);
+    const float* data = find<float>(tensors_, "global.weight", size);
     if (table) std::memcpy(table, data, size * sizeof(float));
     return table;
   }
@@ -127,7 +116,7 @@ class Packer {
 
   void put(const Matrix& m, int column, int first_output, int outputs, const Weights& from) {
     const std::size_t row = static_cast<std::size_t>(from.inputs) * from.taps;
-    const float* data = find(tensors_, from.name, row * from.outputs);
+    const float* data = find<float>(tensors_, from.name, row * from.outputs);
     const int taken = from.taken ? from.taken : from.inputs;
     for (int o = 0; weights_ && o < outputs; ++o)
       for (int i = 0; i < taken; ++i)
@@ -136,7 +125,7 @@ class Packer {
   }
 
   void put_bias(int column, int first_output, int outputs, const Weights& from) {
-    const float* data = find(tensors_, from.name, from.outputs);
+    const float* data = find<float>(tensors_, from.name, from.outputs);
     for (int o = 0; bias_ && o < outputs; ++o) bias_[column + o] = data[first_output + o];
   }
 
@@ -162,17 +151,13 @@ HeadKind head_kind(const std::string& name) {
 
 } // namespace
 
-void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& layout) {
+void PackedModel::lay_out_floats(const Shape& shape, const Tensors& tensors, Layout& layout) {
   Packer packer(shape, tensors, layout);
   const int r = shape.residual, s = shape.skip, layers = static_cast<int>(shape.dilations.size());
   const int taps = shape.kernel_size - 1;
   layers_.assign(layers, Layer{});
   past_.assign(static_cast<std::size_t>(layers) * taps, Matrix{});
   heads_.clear();
-  local_.clear();
-
-  model_.excitation = packer.excitation();
-  model_.input = packer.input_column();
   for (int i = 0; i < layers; ++i) {
     const std::string name = "layers." + std::to_string(i), before = "layers." + std::to_string(i - 1);
     layers_[i].current = packer.dilated(i, taps);
@@ -180,7 +165,6 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     if (i + 1 < layers) layers_[i].residual = packer.plain(name + ".residual", r, r, shape.bias);
   }
   layers_.back().skip = packer.plain("layers." + std::to_string(layers - 1) + ".skip", r, s, shape.bias);
-  widest_read_ = model_.skip;
   for (std::size_t i = 0; i + 1 < shape.head_widths.size(); ++i) {
     heads_.push_back(
         packer.plain("head." + std::to_string(i), shape.head_widths[i], shape.head_widths[i + 1], true));
@@ -190,6 +174,18 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     for (int tap = 0; tap < taps; ++tap) past_[static_cast<std::size_t>(i) * taps + tap] = packer.dilated(i, tap);
     layers_[i].past = &past_[static_cast<std::size_t>(i) * taps];
   }
+}
+
+void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& layout) {
+  Packer packer(shape, tensors, layout);
+  local_.clear();
+  model_.excitation = packer.excitation();
+  model_.input = packer.input_column();
+  widest_read_ = model_.skip;
+  if (together_)
+    lay_out_integers(shape, tensors, layout);
+  else
+    lay_out_floats(shape, tensors, layout);
   const bool local = !shape.local_widths.empty();
   model_.condition = packer.conditions(local ? shape.local_widths.back() : shape.global_channels);
   int width = feature_channels + shape.global_channels;
@@ -204,7 +200,8 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
   model_.levels = model_.head == HeadKind::mu_law ? packer.levels(shape.head_widths.back()) : nullptr;
 }
 
-PackedModel::PackedModel(const Shape& shape, const Tensors& tensors) {
+PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kernel& kernel)
+    : together_(kernel.together), raised_(kernel.raised) {
   if (shape.dilations.empty() || shape.head_widths.size() < 2) throw std::invalid_argument("shape: no layers");
   if (shape.tone_harmonics && (shape.local_widths.size() < 2 || shape.head == "mu_law"))
     throw std::invalid_argument("tone_harmonics: " + std::to_string(shape.tone_harmonics) +
@@ -236,16 +233,31 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors) {
   memory_ = allocate(weight_bytes_);
   Layout filled(memory_.get());
   lay_out(shape, tensors, filled);
-  for (int i = 0; i < model_.layers; ++i) {
-    const std::int64_t length = power_of_two(std::int64_t{shape.dilations[i]} * model_.past_taps);
-    layers_[i].dilation = shape.dilations[i];
-    layers_[i].ring = static_cast<std::int64_t>(ring_floats_);
-    layers_[i].mask = length - 1;
-    ring_floats_ += static_cast<std::size_t>(length) * model_.residual;
-  }
+  place_rings(shape);
   model_.layer = layers_.data();
   model_.head_matrix = heads_.data();
+  model_.integer_layer = integer_layers_.data();
+  model_.integer_head = integer_heads_.data();
   model_.local = local_.data();
+}
+
+// Offsets count floats where rows are of float32, bytes where they are of levels.
+void PackedModel::place_rings(const Shape& shape) {
+  std::int64_t at = 0;
+  for (int i = 0; i < model_.layers; ++i) {
+    const std::int64_t length = power_of_two(std::int64_t{shape.dilations[i]} * model_.past_taps);
+    const auto place = [&](auto& layer) {
+      layer.dilation = shape.dilations[i];
+      layer.ring = at;
+      layer.mask = length - 1;
+    };
+    if (together_)
+      place(integer_layers_[i]);
+    else
+      place(layers_[i]);
+    at += length * model_.residual;
+  }
+  ring_bytes_ = static_cast<std::size_t>(at) * (together_ ? 1 : sizeof(float));
 }
 
 } // namespace ostinato

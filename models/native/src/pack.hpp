@@ -5,10 +5,14 @@
 #include "model.hpp"
 
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace ostinato {
+
+inline int padded(int width, int to) { return (width + to - 1) / to * to; }
 
 // A network as its config names it, widths as they are.
 struct Shape {
@@ -22,35 +26,55 @@ struct Shape {
   int harmonics, tone_harmonics, global_entries, global_channels; // 0 where there is none
 };
 
+// Numbers of one of the types that a tensor may have.
 struct Tensor {
-  const float* data;
+  std::variant<const float*, const std::int8_t*, const std::int16_t*, const std::int32_t*> data;
   std::size_t size;
 };
 
 using Tensors = std::map<std::string, Tensor>;
 
-// Owns the packed weights; `model` points into them.
+// The numbers of a tensor. Throws std::invalid_argument where it is missing, of another size or of another type.
+template <class Number>
+const Number* find(const Tensors& tensors, const std::string& name, std::size_t size) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) throw std::invalid_argument("tensors: " + name + " is missing");
+  if (found->second.size != size)
+    throw std::invalid_argument("tensors: " + name + " has " + std::to_string(found->second.size) +
+                                " values, expected " + std::to_string(size));
+  if (const auto* data = std::get_if<const Number*>(&found->second.data)) return *data;
+  throw std::invalid_argument("tensors: " + name + " is not of the type expected");
+}
+
+// Owns the packed weights, laid out as one kernel reads them; `model` points into them.
 class PackedModel {
  public:
-  // Throws std::invalid_argument where a tensor is missing or of another size.
-  PackedModel(const Shape& shape, const Tensors& tensors);
+  // Throws std::invalid_argument where a tensor is missing, of another size or of another type.
+  PackedModel(const Shape& shape, const Tensors& tensors, const Kernel& kernel);
 
   const Model& model() const { return model_; }
-  std::size_t ring_floats() const { return ring_floats_; } // of one slot
+  std::size_t ring_bytes() const { return ring_bytes_; } // of one slot
   std::size_t weight_bytes() const { return weight_bytes_; }
   int widest_read() const { return widest_read_; }       // floats of a head activation's row
   int widest_control() const { return widest_control_; } // floats of a control network activation's row
 
  private:
   void lay_out(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_floats(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void place_rings(const Shape& shape);
 
   Model model_{};
+  std::int32_t together_, raised_; // 0 where weights are float32
   std::vector<Layer> layers_;
   std::vector<Matrix> past_;
   std::vector<Matrix> heads_;
+  std::vector<IntegerLayer> integer_layers_;
+  std::vector<const std::int8_t*> integer_past_;
+  std::vector<IntegerHead> integer_heads_;
   std::vector<Matrix> local_;
   Memory memory_;
-  std::size_t ring_floats_ = 0, weight_bytes_ = 0;
+  std::size_t ring_bytes_ = 0, weight_bytes_ = 0;
   int widest_read_ = 0, widest_control_ = 0;
 };
 

@@ -10,7 +10,7 @@ namespace ostinato {
 namespace {
 
 // Of all that decides what the bytes of a slot mean (FNV-1a over the numbers).
-std::uint64_t fingerprint(const Shape& shape) {
+std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto mix = [&hash](std::int64_t value) {
     for (int i = 0; i < 8; ++i) hash = (hash ^ (static_cast<std::uint64_t>(value) >> 8 * i & 0xff)) * 0x100000001b3;
@@ -21,17 +21,20 @@ std::uint64_t fingerprint(const Shape& shape) {
   for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
   for (int width : shape.head_widths) mix(width);
-  for (char letter : shape.head) mix(letter);
+  for (char letter : shape.head + precision) mix(letter);
   mix(static_cast<std::int64_t>(shape.pre_emphasis * 1e6f));
   return hash;
 }
 
 } // namespace
 
-Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa)
-    : packed_(shape, tensors), kernel_(&choose_kernel(isa)), slots_(slots), fingerprint_(fingerprint(shape)) {
+Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa, const std::string& precision)
+    : kernel_(&choose_kernel(isa, precision)),
+      packed_(shape, tensors, *kernel_),
+      slots_(slots),
+      fingerprint_(fingerprint(shape, precision)) {
   if (slots < 1) throw std::invalid_argument("slots: " + std::to_string(slots) + ", expected at least 1");
-  state_bytes_ = sizeof(Slot) + (tone_floats() + packed_.ring_floats()) * sizeof(float);
+  state_bytes_ = sizeof(Slot) + tone_floats() * sizeof(float) + packed_.ring_bytes();
   // Slots lie an odd number of lines apart, so that the same row of several slots never shares a cache set.
   stride_ = (state_bytes_ / 64 | 1) * 64;
   if (stride_ < state_bytes_) stride_ += 128;
@@ -55,12 +58,21 @@ void Pool::make_scratch() {
     scratch_.waves = layout.take(std::size_t{block_samples} * scratch_.waves_row);
     scratch_.tone = layout.take(group * block_samples);
     scratch_.entry = layout.take(group * block_samples * r);
-    scratch_.past = layout.take(2 * r * m.layers * scratch_.past_rows);
-    scratch_.gates = layout.take(group * 2 * r);
     scratch_.hidden = layout.take(group * r);
-    for (float*& active : scratch_.active) active = layout.take(group * r);
-    scratch_.skip = layout.take(group * m.skip);
     for (float*& read : scratch_.read) read = layout.take(group * scratch_.read_row);
+    const std::size_t past = 2 * r * m.layers * scratch_.past_rows;
+    if (kernel_->together) {
+      scratch_.past_sums = layout.take<std::int32_t>(past);
+      scratch_.hidden_levels = layout.take<std::int16_t>(group * r);
+      scratch_.past_levels = layout.take<std::int16_t>(scratch_.past_rows * r);
+      scratch_.gate_levels = layout.take<std::int16_t>(group * r * m.layers);
+      for (std::int16_t*& read : scratch_.read_levels) read = layout.take<std::int16_t>(group * scratch_.read_row);
+    } else {
+      scratch_.past = layout.take(past);
+      scratch_.gates = layout.take(group * 2 * r);
+      for (float*& active : scratch_.active) active = layout.take(group * r);
+      scratch_.skip = layout.take(group * m.skip);
+    }
     scratch_.choice = layout.take(group * block_samples);
     scratch_.spread = layout.take(group * block_samples);
     return layout.bytes();
@@ -94,8 +106,8 @@ void Pool::advance(std::span<const Request> requests, int frames) {
     const Request& request = requests[i];
     Slot* slot = header(request.slot);
     float* amplitudes = reinterpret_cast<float*>(slot + 1);
-    streams_[i] = {slot,          amplitudes,     amplitudes + tone_floats(), request.controls,
-                   request.heard, request.forced, request.parameters};
+    std::byte* rings = reinterpret_cast<std::byte*>(amplitudes + tone_floats());
+    streams_[i] = {slot, amplitudes, rings, request.controls, request.heard, request.forced, request.parameters};
   }
   kernel_->advance(packed_.model(), scratch_, streams_.data(), static_cast<int>(requests.size()), frames);
 }

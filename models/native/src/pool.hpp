@@ -20,9 +20,10 @@ struct Request {
 class Pool {
  public:
   // `isa` empty takes the best that the machine has. Throws std::invalid_argument on one that is not there.
-  Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa);
+  Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa, const std::string& precision);
 
   const char* isa() const { return kernel_->name; }
+  const char* precision() const { return kernel_->precision; }
   int slots() const { return slots_; }
   int hop() const { return packed_.model().hop; }
   int parameters() const { return packed_.model().parameters; }
@@ -44,8 +45,8 @@ class Pool {
   Slot* header(int slot) const { return reinterpret_cast<Slot*>(at(slot)); }
   void make_scratch();
 
-  PackedModel packed_;
   const Kernel* kernel_;
+  PackedModel packed_;
   int slots_;
   std::uint64_t fingerprint_;
   std::size_t state_bytes_, stride_;

@@ -7,31 +7,18 @@
 #pragma once
 
 #include "functions.hpp"
+#include "place.hpp"
 #include "rows.hpp"
 
 namespace ostinato::inline OSTINATO_ISA {
 
-// Where a group stands: `t` samples into a block of `samples`, the clock of each slot being that of the block's start.
-struct Place {
-  const Stream* streams;
-  int count;
-  int t;
-  int samples;
-};
-
 OSTINATO_INLINE float* ring_row(const Model& m, const Layer& layer, const Stream& stream, std::int64_t sample) {
-  return stream.rings + layer.ring + (sample & layer.mask) * m.residual;
+  return reinterpret_cast<float*>(stream.rings) + layer.ring + (sample & layer.mask) * m.residual;
 }
 
 // Old rows have left the near caches, and a step reads too many rings for the hardware to see a pattern.
 OSTINATO_INLINE void fetch_soon(const Model& m, const float* row) {
   for (int c = 0; c < m.residual; c += pad_outputs) __builtin_prefetch(row + c, 0, 2);
-}
-
-// How many samples ahead a layer's past taps are taken.
-OSTINATO_INLINE int ahead(const Layer& layer, int streams) {
-  const int fit = streams < ahead_rows ? ahead_rows / streams : 1;
-  return layer.dilation < fit ? layer.dilation : fit;
 }
 
 // Bias, condition and past taps of the next `samples` samples of one layer, into rows [stream][sample].
@@ -62,7 +49,7 @@ inline void take_past(const Model& m, const Scratch& s, const Place& p, int inde
 OSTINATO_INLINE void take_current(const Model& m, const Scratch& s, const Place& p, int index, const Rows& hidden,
                                   const Rows& gates) {
   const Layer& layer = m.layer[index];
-  const int stride = ahead(layer, p.count), since = p.t % stride;
+  const int stride = ahead(layer.dilation, p.count), since = p.t % stride;
   if (since == 0) {
     const int left = p.samples - p.t;
     take_past(m, s, p, index, stride, left < stride ? left : stride);
@@ -86,7 +73,7 @@ OSTINATO_INLINE void apply_gate(const Model& m, const Rows& gates, const Rows& a
 }
 
 // scratch.hidden -> scratch.skip.
-inline void run_stack(const Model& m, const Scratch& s, const Place& p) {
+OSTINATO_INLINE void run_layers(const Model& m, const Scratch& s, const Place& p) {
   const Rows hidden = evenly(s.hidden, m.residual, p.count), skip = evenly(s.skip, m.skip, p.count);
   const Rows gates = evenly(s.gates, 2 * m.residual, p.count);
   fill(skip, m.skip, 0.0f);
@@ -104,6 +91,27 @@ inline void run_stack(const Model& m, const Scratch& s, const Place& p) {
     before = active;
   }
   dense(m.layer[m.layers - 1].skip, before, skip, skip);
+}
+
+// The skip sum through the head's layers; returns where the head parameters lie.
+OSTINATO_INLINE Rows read_out(const Model& m, const Scratch& s, int count) {
+  const auto relu = [](Floats v) { return greater(v, Floats{}); };
+  Rows x = evenly(s.skip, m.skip, count);
+  for (int i = 0; i < m.head_layers; ++i) {
+    const Matrix& matrix = m.head_matrix[i];
+    const Rows y = evenly(s.read[i % 2], s.read_row, count);
+    map(x, x, matrix.inputs, relu);
+    fill(y, matrix.outputs, 0.0f);
+    dense(matrix, x, y, y);
+    x = y;
+  }
+  return x;
+}
+
+// scratch.hidden -> the head parameters of each stream.
+inline Rows run_stack(const Model& m, const Scratch& s, const Place& p) {
+  run_layers(m, s, p);
+  return read_out(m, s, p.count);
 }
 
 } // namespace ostinato::inline OSTINATO_ISA

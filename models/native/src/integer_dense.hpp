@@ -1,0 +1,76 @@
+// Products of integer matrices with several rows of levels at once.
+//
+// A tile keeps its sums in registers: `Height` rows that share each loaded weight, `Width` vectors of outputs. Where
+// sums start and what becomes of them the caller says, so that an activation follows its product without a store.
+#pragma once
+
+#include "integers.hpp"
+#include "model.hpp"
+
+namespace ostinato::inline OSTINATO_ISA {
+
+constexpr int tallest = lanes == 16 ? 8 : 4; // rows of two vectors of sums that leave registers for weights and levels
+
+// Columns first, first + spacing, ... of weights [inputs / together][outputs][together].
+template <class Weight>
+struct Columns {
+  const Weight* weights; // of the first column
+  int inputs, outputs, spacing;
+};
+
+template <int Height, int Width, class Weight, class Number, class Start, class Finish>
+OSTINATO_INLINE void tile(const Columns<Weight>& at, const Number* const* x, int row, Start start, Finish finish) {
+  constexpr int taken = together<Number>;
+  Ints sum[Height][Width];
+#pragma GCC unroll 8
+  for (int n = 0; n < Height; ++n)
+#pragma GCC unroll 8
+    for (int v = 0; v < Width; ++v) sum[n][v] = start(row + n, v);
+  const Weight* from = at.weights;
+  const std::int64_t step = std::int64_t{at.outputs} * taken;
+  for (int i = 0; i < at.inputs; i += taken, from += step) {
+    Ints w[Width];
+#pragma GCC unroll 8
+    for (int v = 0; v < Width; ++v) w[v] = weights(from + v * at.spacing * taken);
+#pragma GCC unroll 8
+    for (int n = 0; n < Height; ++n) {
+      const Ints levels = word(x[row + n] + i);
+#pragma GCC unroll 8
+      for (int v = 0; v < Width; ++v) sum[n][v] = dot<Weight>(sum[n][v], levels, w[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int n = 0; n < Height; ++n) finish(row + n, sum[n]);
+}
+
+template <int Width, class Weight, class Number, class Start, class Finish>
+OSTINATO_INLINE void all_rows(const Columns<Weight>& at, const Number* const* x, int rows, Start start, Finish finish) {
+  int row = 0;
+  if constexpr (tallest == 8)
+    for (; row + 8 <= rows; row += 8) tile<8, Width>(at, x, row, start, finish);
+  for (; row + 4 <= rows; row += 4) tile<4, Width>(at, x, row, start, finish);
+  if (row + 2 <= rows) {
+    tile<2, Width>(at, x, row, start, finish);
+    row += 2;
+  }
+  if (row < rows) tile<1, Width>(at, x, row, start, finish);
+}
+
+// All outputs of a matrix over all rows: start(row, column) gives a vector of sums, finish(row, column, sums) takes it.
+template <class Weight, class Number, class Start, class Finish>
+OSTINATO_INLINE void dense(const Integers<Weight>& m, const Weight* weights, const Number* const* x, int rows,
+                           Start start, Finish finish) {
+  int column = 0;
+  const auto from = [&](int row, int v) { return start(row, column + v * lanes); };
+  for (; column + 2 * lanes <= m.outputs; column += 2 * lanes)
+    all_rows<2>(Columns<Weight>{weights + column * together<Number>, m.inputs, m.outputs, lanes}, x, rows, from,
+                [&](int row, const Ints(&sum)[2]) {
+                  finish(row, column, sum[0]);
+                  finish(row, column + lanes, sum[1]);
+                });
+  for (; column < m.outputs; column += lanes)
+    all_rows<1>(Columns<Weight>{weights + column * together<Number>, m.inputs, m.outputs, lanes}, x, rows, from,
+                [&](int row, const Ints(&sum)[1]) { finish(row, column, sum[0]); });
+}
+
+} // namespace ostinato::inline OSTINATO_ISA
