@@ -88,8 +88,9 @@ OSTINATO_INLINE Ints dot(Ints sum, Ints x, Ints w) {
 }
 
 // Levels in the low bits of each lane: rounded by a float whose last bit is worth 1.
+template <int Raised = 0>
 OSTINATO_INLINE Ints levels(Floats x, float a_unit, float top) {
-  return as_ints(clamp(x * a_unit, -top, top) + 12582912.0f); // 1.5 * 2^23
+  return as_ints(clamp(x * a_unit, -top, top) + (12582912.0f + Raised)); // 1.5 * 2^23
 }
 
 // Their low 16 and 8 bits. gcc 12 converts such vectors lane by lane, so this is spelled out.
@@ -120,13 +121,14 @@ OSTINATO_INLINE void store_levels(std::int16_t* to, Ints levels) {
   __builtin_memcpy(to, &narrow, sizeof narrow);
 }
 
-OSTINATO_INLINE void store_levels(std::int8_t* to, Ints levels) {
+OSTINATO_INLINE void store_levels(std::uint8_t* to, Ints levels) {
   const Bytes narrow = low_bytes(levels);
   __builtin_memcpy(to, &narrow, sizeof narrow);
 }
 
-OSTINATO_INLINE void store_levels(std::uint8_t* to, Ints levels) {
-  const Bytes narrow = low_bytes(levels) ^ static_cast<std::int8_t>(-128);
+// Raised levels into a ring, where they lie as they are.
+OSTINATO_INLINE void store_in_ring(std::int8_t* to, Ints levels) {
+  const Bytes narrow = low_bytes(levels) ^ static_cast<std::int8_t>(-raised);
   __builtin_memcpy(to, &narrow, sizeof narrow);
 }
 

@@ -52,7 +52,7 @@ class IntegerPacker {
   IntegerHead head(int index) {
     const std::string name = "head." + std::to_string(index);
     const int inputs = shape_.head_widths[index], outputs = shape_.head_widths[index + 1];
-    const int in = padded(inputs, pad_inputs), out = padded(outputs, pad_outputs);
+    const int in = padded(inputs, pad_outputs), out = padded(outputs, pad_outputs);
     std::int16_t* weights = layout_.take<std::int16_t>(std::size_t(in) * out);
     put(weights, 2, out, 0, 0, {name + ".levels", outputs, 0, outputs, inputs, 1, 0});
     float* scale = layout_.take(out);
