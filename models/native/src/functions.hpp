@@ -3,6 +3,7 @@
 // Coefficients are weighted minimax fits (relative error under 2e-7 after rounding). Division is true division.
 #pragma once
 
+#include "model.hpp"
 #include "vector.hpp"
 
 namespace ostinato::inline OSTINATO_ISA {
@@ -78,33 +79,35 @@ OSTINATO_INLINE SineCosine sine_cosine_of_radians(Floats x) {
   return sine_cosine(as_ints(shifted), r);
 }
 
-// 2^x for |x| <= 60: x = n + f, |f| <= 1/2, 2^f = 1 + f q(f). Cheaper than `exp`, and as good where what follows
-// forgets the relative error of large powers, as tanh and the sigmoid do.
+// 2^x for |x| <= 60: x = n + f, |f| <= 1/2, 2^f a polynomial of degree 5, by pairs of terms to keep the chain short.
+// Cheaper than `exp`, and as good where what follows forgets the relative error of large powers, as tanh and the
+// sigmoid do.
 OSTINATO_INLINE Floats exp2_within(Floats x) {
   const Floats shifted = x + 12582912.0f;
-  const Floats f = x - (shifted - 12582912.0f);
-  Floats q = all(0.0013264715f);
-  q = mul_add(q, f, all(0.00967151351f));
-  q = mul_add(q, f, all(0.0555073378f));
-  q = mul_add(q, f, all(0.240222421f));
-  q = mul_add(q, f, all(0.693146978f));
-  return as_floats(as_ints(mul_add(q, f, all(1.0f))) + (as_ints(shifted) << 23));
+  const Floats f = x - (shifted - 12582912.0f), square = f * f;
+  const Floats low = mul_add(all(0.693146978f), f, all(1.0f));
+  const Floats middle = mul_add(all(0.0555073378f), f, all(0.240222421f));
+  const Floats high = mul_add(all(0.0013264715f), f, all(0.00967151351f));
+  const Floats power = mul_add(mul_add(high, square, middle), square, low);
+  return as_floats(as_ints(power) + (as_ints(shifted) << 23));
 }
 
-// e^(-scale x) by powers of two, held to where neither tanh nor the sigmoid can tell it from 0 or infinity.
-OSTINATO_INLINE Floats decay(Floats x, float scale) {
-  return exp2_within(clamp(x * (-1.44269504f * scale), -60.0f, 60.0f));
-}
+// 2^x held to where neither tanh nor the sigmoid can tell it from 0 or
+// infinity.
+OSTINATO_INLINE Floats power(Floats exponent) { return exp2_within(clamp(exponent, -60.0f, 60.0f)); }
 
 OSTINATO_INLINE Floats tanh(Floats x) {
-  const Floats e = decay(x, 2.0f);
+  const Floats e = power(x * tanh_exponent);
   return (1.0f - e) / (1.0f + e);
 }
 
-// tanh(a) sigmoid(b) with one division. Exactly 0 at a = 0, which keeps padded lanes at 0.
-OSTINATO_INLINE Floats gate(Floats a, Floats b) {
-  const Floats e = decay(a, 2.0f), g = decay(b, 1.0f);
+// tanh(a) sigmoid(b) with one division, of a times tanh_exponent and b times sigmoid_exponent. Exactly 0 at a = 0,
+// which keeps padded lanes at 0.
+OSTINATO_INLINE Floats gate_of_exponents(Floats a, Floats b) {
+  const Floats e = power(a), g = power(b);
   return (1.0f - e) / ((1.0f + e) * (1.0f + g));
 }
+
+OSTINATO_INLINE Floats gate(Floats a, Floats b) { return gate_of_exponents(a * tanh_exponent, b * sigmoid_exponent); }
 
 } // namespace ostinato::inline OSTINATO_ISA

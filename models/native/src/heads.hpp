@@ -41,34 +41,47 @@ inline void draw_noise(const Model& m, const Slot& slot, float* choice, float* s
   spread_of(m.head, choice, second, spread);
 }
 
+// Sum of a line of 16, by halves, the same on every instruction set.
+OSTINATO_INLINE float sum_of_line(const float* line) {
+  typedef float Quad __attribute__((vector_size(16)));
+  Quad q[4];
+  __builtin_memcpy(q, line, sizeof q);
+  const Quad sum = (q[0] + q[2]) + (q[1] + q[3]);
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+OSTINATO_INLINE float largest_of(const float* logits, int lines) {
+  Floats largest = load(logits);
+  for (int i = lanes; i < lines * pad_outputs; i += lanes) largest = greater(largest, load(logits + i));
+  float found = largest[0];
+  for (int i = 1; i < lanes; ++i) found = largest[i] > found ? largest[i] : found;
+  return found;
+}
+
 // Index from softmax(logits / temperature) where the running sum passes the uniform. Logits end on a whole 64-byte
-// line, and are overwritten. Sums run over lines of 16 first, then within the line that holds the draw.
+// line, and are overwritten. Sums run over lines of 16 first, then within the line that holds the draw; the lines and
+// levels that they have not passed are counted, not searched, so that no branch depends on the draw.
 OSTINATO_INLINE int choose(float* logits, int count, float uniform, float temperature) {
-  float largest = logits[0];
-  for (int i = 1; i < count; ++i) largest = logits[i] > largest ? logits[i] : largest;
   const Floats cold = all(temperature > coldest ? temperature : coldest);
   const int lines = (count + pad_outputs - 1) / pad_outputs;
+  for (int i = count; i < lines * pad_outputs; ++i) logits[i] = logits[0];
+  const float largest = largest_of(logits, lines);
   for (int i = 0; i < lines * pad_outputs; i += lanes)
     store(logits + i, exp((load(logits + i) - largest) / cold));
   for (int i = count; i < lines * pad_outputs; ++i) logits[i] = 0.0f;
-  float total = 0.0f;
   alignas(64) float before[65536 / pad_outputs + 1];
-  for (int line = 0; line < lines; ++line) {
-    before[line] = total;
-    float sum = 0.0f;
-    for (int i = 0; i < pad_outputs; ++i) sum += logits[line * pad_outputs + i];
-    total += sum;
-  }
-  const float target = uniform * total;
+  before[0] = 0.0f;
+  for (int line = 0; line < lines; ++line) before[line + 1] = before[line] + sum_of_line(logits + line * pad_outputs);
+  const float target = uniform * before[lines];
   int line = 0;
-  while (line + 1 < lines && before[line + 1] <= target) ++line;
+  for (int i = 1; i < lines; ++i) line += before[i] <= target;
   float sum = before[line];
-  const int end = (line + 1) * pad_outputs < count ? (line + 1) * pad_outputs : count;
-  for (int i = line * pad_outputs; i < end; ++i) {
-    sum += logits[i];
-    if (sum > target) return i;
+  int at = line * pad_outputs;
+  for (int i = 0; i + 1 < pad_outputs; ++i) {
+    sum += logits[line * pad_outputs + i];
+    at += !(sum > target);
   }
-  return end - 1;
+  return at < count ? at : count - 1;
 }
 
 // Nearest 16-bit level, ties to even, within the amplitude.

@@ -32,7 +32,7 @@ OSTINATO_INLINE void add_products(const std::int8_t* from, const Level* x, Ints 
 
 // scratch.hidden -> scratch.read_levels, what enters the head.
 template <int R, int S>
-inline void run_alone(const Model& m, const Scratch& s, const Place& p) {
+inline void run_alone_of_width(const Model& m, const Scratch& s, const Place& p) {
   constexpr int across = R / lanes, width = 2 * R;
   alignas(64) Level x[R], gates[2][R];
   Floats hidden[across];
@@ -68,6 +68,21 @@ inline void run_alone(const Model& m, const Scratch& s, const Place& p) {
   for (int v = 0; v < S / lanes; ++v)
     enter_head(m.integer_head[0], to_floats(skip[v]) * load(m.skip_sum.scale + v * lanes),
                s.read_levels[0] + v * lanes);
+}
+
+// False where the model is of other widths, or what one layer holds fits no registers.
+OSTINATO_INLINE bool run_alone(const Model& m, const Scratch& s, const Place& p) {
+  if constexpr (lanes < 16) return false;
+  if (m.residual == 16 && m.skip == 32) {
+    run_alone_of_width<16, 32>(m, s, p);
+  } else if (m.residual == 32 && m.skip == 64) {
+    run_alone_of_width<32, 64>(m, s, p);
+  } else if (m.residual == 64 && m.skip == 128) {
+    run_alone_of_width<64, 128>(m, s, p);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 } // namespace ostinato::inline OSTINATO_ISA

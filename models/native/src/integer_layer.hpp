@@ -70,12 +70,13 @@ OSTINATO_INLINE std::int8_t* ring_row_now(const Model& m, const IntegerLayer& la
   return ring_row(m, layer, p.streams[n], p.streams[n].slot->clock + p.t);
 }
 
-// The gate of one vector of channels: sums of its filter and its gate, their scales and conditions -> levels.
+// The gate of one vector of channels: sums of its filter and its gate -> levels. Scales and conditions are packed as
+// exponents.
 OSTINATO_INLINE Ints gate_levels(const IntegerLayer& layer, int column, int r, const Ints (&sum)[2],
                                  const float* condition) {
   const Floats a = to_floats(sum[0]) * load(layer.dilated.scale + column) + load(condition + column);
   const Floats b = to_floats(sum[1]) * load(layer.dilated.scale + r + column) + load(condition + r + column);
-  return levels<raised>(gate(a, b), layer.gate_levels, top_level);
+  return levels<raised>(gate_of_exponents(a, b), layer.gate_levels, top_level);
 }
 
 inline void take_due_past(const Model& m, const Scratch& s, const Place& p) {

@@ -29,14 +29,7 @@ OSTINATO_INLINE Rows read_out(const Model& m, const Scratch& s, int count) {
 // scratch.hidden -> the head parameters of each stream.
 inline Rows run_stack(const Model& m, const Scratch& s, const Place& p) {
   take_due_past(m, s, p);
-  if (p.count == 1 && m.residual == 16 && m.skip == 32)
-    run_alone<16, 32>(m, s, p);
-  else if (p.count == 1 && m.residual == 32 && m.skip == 64)
-    run_alone<32, 64>(m, s, p);
-  else if (p.count == 1 && m.residual == 64 && m.skip == 128)
-    run_alone<64, 128>(m, s, p);
-  else
-    run_together(m, s, p);
+  if (p.count > 1 || !run_alone(m, s, p)) run_together(m, s, p);
   return read_out(m, s, p.count);
 }
 

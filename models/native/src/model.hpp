@@ -145,6 +145,9 @@ struct Scratch {
   std::int32_t past_rows;                       // rows per layer
 };
 
+// Scales and conditions of int8 layers are packed as powers of 2 that their tanh and sigmoid take.
+constexpr float tanh_exponent = -2.0f * 1.44269504f, sigmoid_exponent = -1.44269504f;
+
 // What one instruction set offers, for weights of one precision.
 struct Kernel {
   const char* name;

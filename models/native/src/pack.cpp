@@ -31,8 +31,8 @@ class Packer {
     return m;
   }
 
-  // Every layer's conditioning side by side, with the bias of its dilated convolution.
-  Matrix conditions(int channels) {
+  // Every layer's conditioning side by side, with the bias of its dilated convolution, in units of its gate's input.
+  Matrix conditions(int channels, float filter_unit, float gate_unit) {
     const int r = shape_.residual, half = padded(r, pad_outputs), layers = static_cast<int>(shape_.dilations.size());
     Matrix m = blank(channels, 2 * half * layers);
     for (int i = 0; i < layers; ++i) {
@@ -41,6 +41,7 @@ class Packer {
         const int column = (2 * i + part) * half;
         if (channels) put(m, column, part * r, r, {name + ".condition.weight", 2 * r, channels});
         if (shape_.bias) put_bias(column, part * r, r, {name + ".dilated.bias", 2 * r});
+        scale(m, column, r, part ? gate_unit : filter_unit);
       }
     }
     return m;
@@ -124,6 +125,13 @@ class Packer {
             data[(first_output + o) * row + static_cast<std::size_t>(from.first + i) * from.taps + from.tap];
   }
 
+  void scale(const Matrix& m, int column, int outputs, float by) {
+    for (int o = column; weights_ && o < column + outputs; ++o) {
+      for (int i = 0; i < m.inputs; ++i) weights_[static_cast<std::size_t>(i) * m.outputs + o] *= by;
+      bias_[o] *= by;
+    }
+  }
+
   void put_bias(int column, int first_output, int outputs, const Weights& from) {
     const float* data = find<float>(tensors_, from.name, from.outputs);
     for (int o = 0; bias_ && o < outputs; ++o) bias_[column + o] = data[first_output + o];
@@ -187,7 +195,8 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
   else
     lay_out_floats(shape, tensors, layout);
   const bool local = !shape.local_widths.empty();
-  model_.condition = packer.conditions(local ? shape.local_widths.back() : shape.global_channels);
+  model_.condition = packer.conditions(local ? shape.local_widths.back() : shape.global_channels,
+                                       together_ ? tanh_exponent : 1.0f, together_ ? sigmoid_exponent : 1.0f);
   int width = feature_channels + shape.global_channels;
   widest_control_ = padded(width, pad_outputs);
   for (std::size_t i = 0; i < shape.local_widths.size(); ++i) {

@@ -27,6 +27,7 @@ class IntegerPacker {
     }
     copy(scale, name + ".scale", 2 * r, 0, r);
     copy(scale ? scale + half : nullptr, name + ".scale", 2 * r, r, r);
+    for (int c = 0; scale && c < 2 * half; ++c) scale[c] *= c < half ? tanh_exponent : sigmoid_exponent;
     return {weights, start, scale, half, 2 * half};
   }
 
