@@ -34,6 +34,7 @@ OSTINATO_INLINE void add_products(const std::int8_t* from, const Level* x, Ints 
 template <int R, int S>
 inline void run_alone_of_width(const Model& m, const Scratch& s, const Place& p) {
   constexpr int across = R / lanes, width = 2 * R;
+  take_due_past(m, s, p);
   alignas(64) Level x[R], gates[2][R];
   Floats hidden[across];
   Ints skip[S / lanes];
@@ -45,10 +46,14 @@ inline void run_alone_of_width(const Model& m, const Scratch& s, const Place& p)
     const std::int32_t* past = s.past_sums + (std::int64_t{index} * s.past_rows + p.t % ahead(layer.dilation, 1)) * width;
     Ints sum[2 * across];
 #pragma GCC unroll 16
-    for (int v = 0; v < across; ++v) remember(layer, hidden[v], ring + v * lanes, x + v * lanes);
+    for (int v = 0; v < across; ++v) {
+      const Ints held = hidden_levels(layer, hidden[v]);
+      store_levels(x + v * lanes, held);
+      store_in_ring(ring + v * lanes, held);
+    }
 #pragma GCC unroll 16
     for (int v = 0; v < 2 * across; ++v) sum[v] = load(past + v * lanes);
-    add_products<R>(layer.dilated.weights, x, sum);
+    add_products<R>(layer.tap.weights + std::int64_t{m.past_taps} * R * width, x, sum);
     if (index) add_products<R>(m.skip_sum.weights + std::int64_t{index - 1} * R * S, gates[(index - 1) % 2], skip);
 #pragma GCC unroll 16
     for (int v = 0; v < across; ++v) {

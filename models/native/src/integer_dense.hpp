@@ -13,6 +13,15 @@ namespace ostinato::inline OSTINATO_ISA {
 
 constexpr int tallest = lanes == 16 ? 8 : 4; // rows of two vectors of sums that leave registers for weights and levels
 
+// Rows of numbers that lie evenly.
+template <class Number>
+struct EvenRows {
+  Number* first;
+  std::int64_t stride;
+
+  OSTINATO_INLINE Number* at(int row) const { return first + row * stride; }
+};
+
 // Columns first, first + spacing, ... of weights [inputs / together][outputs][together].
 template <class Weight>
 struct Columns {
@@ -21,7 +30,7 @@ struct Columns {
 };
 
 template <int Height, int Width, class Weight, class Number, class Start, class Finish>
-OSTINATO_INLINE void tile(const Columns<Weight>& at, const Number* const* x, int row, Start start, Finish finish) {
+OSTINATO_INLINE void tile(const Columns<Weight>& at, EvenRows<Number> x, int row, Start start, Finish finish) {
   constexpr int taken = together<Number>, chains = Height * Width >= 4 ? 1 : 4 / (Height * Width);
   Ints sum[chains][Height][Width]{};
 #pragma GCC unroll 8
@@ -38,7 +47,7 @@ OSTINATO_INLINE void tile(const Columns<Weight>& at, const Number* const* x, int
       for (int v = 0; v < Width; ++v) w[v] = weights(from + v * at.spacing * taken);
 #pragma GCC unroll 8
       for (int n = 0; n < Height; ++n) {
-        const Ints levels = word(x[row + n] + i + p * taken);
+        const Ints levels = word(x.at(row + n) + i + p * taken);
 #pragma GCC unroll 16
         for (int v = 0; v < Width; ++v) sum[p][n][v] = dot<Weight>(sum[p][n][v], levels, w[v]);
       }
@@ -54,7 +63,7 @@ OSTINATO_INLINE void tile(const Columns<Weight>& at, const Number* const* x, int
 }
 
 template <int Width, class Weight, class Number, class Start, class Finish>
-OSTINATO_INLINE void all_rows(const Columns<Weight>& at, const Number* const* x, int rows, Start start, Finish finish) {
+OSTINATO_INLINE void all_rows(const Columns<Weight>& at, EvenRows<Number> x, int rows, Start start, Finish finish) {
   int row = 0;
   if constexpr (Width > 2) return tile<1, Width>(at, x, row, start, finish);
   if constexpr (tallest == 8)
@@ -69,7 +78,7 @@ OSTINATO_INLINE void all_rows(const Columns<Weight>& at, const Number* const* x,
 
 // All outputs of a matrix over all rows: start(row, column) gives a vector of sums, finish(row, column, sums) takes it.
 template <class Weight, class Number, class Start, class Finish>
-OSTINATO_INLINE void dense(const Integers<Weight>& m, const Weight* weights, const Number* const* x, int rows,
+OSTINATO_INLINE void dense(const Integers<Weight>& m, const Weight* weights, EvenRows<Number> x, int rows,
                            Start start, Finish finish) {
   int column = 0;
   const auto pass = [&]<int Width>(std::integral_constant<int, Width>) {

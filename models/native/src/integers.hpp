@@ -132,10 +132,11 @@ OSTINATO_INLINE void store_in_ring(std::int8_t* to, Ints levels) {
   __builtin_memcpy(to, &narrow, sizeof narrow);
 }
 
+typedef std::int8_t Line __attribute__((vector_size(16)));
+typedef std::int16_t Wide __attribute__((vector_size(32)));
+
 // Rows of a ring, the same bytes for every instruction set, as levels that can be multiplied; `count` in sixteens.
 OSTINATO_INLINE void raise(const std::int8_t* row, Level* to, int count) {
-  typedef std::int8_t Line __attribute__((vector_size(16)));
-  typedef std::int16_t Wide __attribute__((vector_size(32)));
   for (int c = 0; c < count; c += 16) {
     Line v;
     __builtin_memcpy(&v, row + c, sizeof v);
@@ -145,6 +146,20 @@ OSTINATO_INLINE void raise(const std::int8_t* row, Level* to, int count) {
     } else {
       const Wide wide = __builtin_convertvector(v, Wide);
       __builtin_memcpy(to + c, &wide, sizeof wide);
+    }
+  }
+}
+
+// The other way.
+OSTINATO_INLINE void lower(const Level* levels, std::int8_t* row, int count) {
+  for (int c = 0; c < count; c += 16) {
+    if constexpr (raised) {
+      Line v;
+      __builtin_memcpy(&v, levels + c, sizeof v);
+      v ^= static_cast<std::int8_t>(-128);
+      __builtin_memcpy(row + c, &v, sizeof v);
+    } else {
+      for (int i = c; i < c + 16; ++i) row[i] = static_cast<std::int8_t>(levels[i]);
     }
   }
 }

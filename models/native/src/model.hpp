@@ -53,8 +53,7 @@ struct IntegerLayer {
   std::int32_t dilation;
   std::int64_t ring;                // bytes from the start of a slot's rings
   std::int64_t mask;                // ring length - 1, a power of two less one
-  Integers<std::int8_t> dilated;    // current tap; filter outputs, padding, gate outputs, padding
-  const std::int8_t* const* past;   // weights of the past taps, oldest first
+  Integers<std::int8_t> tap;        // the oldest, the others behind it; filter outputs, padding, gate outputs, padding
   Integers<std::int8_t> residual;   // none in the last layer
   float hidden_levels, gate_levels; // levels a unit of what enters the layer, and of what its gate lets through
 };
@@ -137,7 +136,7 @@ struct Scratch {
   float* choice;     // [group][block]: uniform that chooses a level or component
   float* spread;     // [group][block]: standardised deviation from its centre
   std::int32_t* past_sums; // as past, of int8
-  void* hidden_levels;     // [group][residual] levels
+  void* hidden_levels;     // [group][taps, the current one last][residual] levels
   void* past_levels;       // [rows][residual] levels
   void* gate_levels;       // [group][layers * residual] levels
   std::int16_t* read_levels[2]; // [group][widest head layer]

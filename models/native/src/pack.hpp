@@ -70,7 +70,6 @@ class PackedModel {
   std::vector<Matrix> past_;
   std::vector<Matrix> heads_;
   std::vector<IntegerLayer> integer_layers_;
-  std::vector<const std::int8_t*> integer_past_;
   std::vector<IntegerHead> integer_heads_;
   std::vector<Matrix> local_;
   Memory memory_;

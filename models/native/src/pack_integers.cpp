@@ -11,20 +11,16 @@ class IntegerPacker {
   IntegerPacker(const Shape& shape, const Tensors& tensors, Layout& layout, int together, int raised)
       : shape_(shape), tensors_(tensors), layout_(layout), together_(together), raised_(raised) {}
 
-  // The current tap; the past taps' weights, oldest first, go to `past`. Filter outputs first, gate outputs from the
-  // padded residual width on.
-  Integers<std::int8_t> dilated(const std::string& name, const std::int8_t** past) {
+  // The oldest tap, the others behind it. Filter outputs first, gate outputs from the padded residual width on.
+  Integers<std::int8_t> taps(const std::string& name) {
     const int r = shape_.residual, half = padded(r, pad_outputs), taps = shape_.kernel_size;
     std::int32_t* start = layout_.take<std::int32_t>(2 * half);
     float* scale = layout_.take(2 * half);
-    std::int8_t* weights = nullptr;
-    for (int tap = 0; tap < taps; ++tap) {
-      weights = layout_.take<std::int8_t>(std::size_t(half) * 2 * half);
+    std::int8_t* weights = layout_.take<std::int8_t>(std::size_t(taps) * half * 2 * half);
+    for (int tap = 0; tap < taps; ++tap)
       for (int part = 0; part < 2; ++part)
-        put(weights, together_, 2 * half, part * half, 0, {name + ".levels", 2 * r, part * r, r, r, taps, tap});
-      take_off_raised(start, weights, half, 2 * half);
-      if (tap + 1 < taps) past[tap] = weights;
-    }
+        put(weights, together_, 2 * half, part * half, tap * half, {name + ".levels", 2 * r, part * r, r, r, taps, tap});
+    take_off_raised(start, weights, taps * half, 2 * half);
     copy(scale, name + ".scale", 2 * r, 0, r);
     copy(scale ? scale + half : nullptr, name + ".scale", 2 * r, r, r);
     for (int c = 0; scale && c < 2 * half; ++c) scale[c] *= c < half ? tanh_exponent : sigmoid_exponent;
@@ -122,15 +118,13 @@ class IntegerPacker {
 
 void PackedModel::lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout) {
   IntegerPacker packer(shape, tensors, layout, together_, raised_);
-  const std::size_t layers = shape.dilations.size(), taps = shape.kernel_size - 1;
+  const std::size_t layers = shape.dilations.size();
   integer_layers_.assign(layers, IntegerLayer{});
-  integer_past_.assign(layers * taps, nullptr);
   integer_heads_.clear();
   for (std::size_t i = 0; i < layers; ++i) {
     const std::string name = "layers." + std::to_string(i);
     IntegerLayer& layer = integer_layers_[i];
-    layer.past = &integer_past_[i * taps];
-    layer.dilated = packer.dilated(name + ".dilated", &integer_past_[i * taps]);
+    layer.tap = packer.taps(name + ".dilated");
     if (i + 1 < layers) layer.residual = packer.residual(name + ".residual");
     layer.hidden_levels = packer.one("hidden.levels", layers, static_cast<int>(i));
     layer.gate_levels = packer.one("gate.levels", layers, static_cast<int>(i));
