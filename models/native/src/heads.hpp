@@ -1,6 +1,6 @@
 // One draw from head parameters, as models/heads.py: mu-law levels, mixture of logistics, Gaussian.
 //
-// What depends on the noise alone (logit, Box and Muller's normal) is taken for a block at once beforehand.
+// What depends on the noise alone (logits, Box and Muller's normal) is taken for a block at once beforehand.
 #pragma once
 
 #include "functions.hpp"

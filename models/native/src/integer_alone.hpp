@@ -1,12 +1,39 @@
 // One stream through the layers, of widths known beforehand.
 //
-// Nothing but the levels leaves registers between two layers. While a layer's gate waits on its powers and its
-// division, the layer before adds to the skip sums.
+// Nothing but the levels leaves registers between two layers. The past taps of a layer are taken ahead, for several
+// samples at once, off the critical path; while a layer's gate waits on its powers and its division, the layer before
+// adds to the skip sums.
 #pragma once
 
 #include "integer_layer.hpp"
 
 namespace ostinato::inline OSTINATO_ISA {
+
+// Past taps of the next `samples` samples of one layer, into rows of scratch.past_sums.
+inline void take_past(const Model& m, const Scratch& s, const Place& p, int index, int samples) {
+  const IntegerLayer& layer = m.integer_layer[index];
+  const int r = m.residual, width = 2 * r, reach = m.past_taps * r;
+  const EvenRows<Level> x{static_cast<Level*>(s.past_levels), reach};
+  std::int32_t* sums = s.past_sums + std::int64_t{index} * s.past_rows * width;
+  for (int j = 0; j < samples; ++j)
+    for (int tap = 0; tap < m.past_taps; ++tap) {
+      const std::int64_t delay = std::int64_t{m.past_taps - tap} * layer.dilation;
+      const std::int64_t sample = p.streams[0].slot->clock + p.t + j - delay;
+      raise(ring_row(m, layer, p.streams[0], sample), x.at(j) + tap * r, r);
+      fetch_soon(m, ring_row(m, layer, p.streams[0], sample + samples));
+    }
+  const Integers<std::int8_t> past{layer.tap.weights, layer.tap.start, layer.tap.scale, reach, width};
+  dense(past, x, samples, [&](int, int column) { return load(past.start + column); },
+        [&](int j, int column, Ints sum) { store(sums + j * width + column, sum); });
+}
+
+// Past taps of all layers, where it is their turn.
+inline void take_due_past(const Model& m, const Scratch& s, const Place& p) {
+  for (int index = 0; index < m.layers; ++index) {
+    const int stride = ahead(m.integer_layer[index].dilation, 1), left = p.samples - p.t;
+    if (p.t % stride == 0) take_past(m, s, p, index, left < stride ? left : stride);
+  }
+}
 
 // sums += W x, over rows of Width vectors that lie one after another. Few sums wait for each other's products, so they
 // are taken in several chains.

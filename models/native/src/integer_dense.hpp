@@ -78,12 +78,12 @@ OSTINATO_INLINE void all_rows(const Columns<Weight>& at, EvenRows<Number> x, int
 
 // All outputs of a matrix over all rows: start(row, column) gives a vector of sums, finish(row, column, sums) takes it.
 template <class Weight, class Number, class Start, class Finish>
-OSTINATO_INLINE void dense(const Integers<Weight>& m, const Weight* weights, EvenRows<Number> x, int rows,
+OSTINATO_INLINE void dense(const Integers<Weight>& m, EvenRows<Number> x, int rows,
                            Start start, Finish finish) {
   int column = 0;
   const auto pass = [&]<int Width>(std::integral_constant<int, Width>) {
     for (; column + Width * lanes <= m.outputs; column += Width * lanes)
-      all_rows<Width>(Columns<Weight>{weights + column * together<Number>, m.inputs, m.outputs, lanes}, x, rows,
+      all_rows<Width>(Columns<Weight>{m.weights + column * together<Number>, m.inputs, m.outputs, lanes}, x, rows,
                       [&](int row, int v) { return start(row, column + v * lanes); },
                       [&](int row, const Ints(&sum)[Width]) {
                         for (int v = 0; v < Width; ++v) finish(row, column + v * lanes, sum[v]);

@@ -13,7 +13,7 @@ OSTINATO_INLINE Rows read_out(const Model& m, const Scratch& s, int count) {
   for (int i = 0; i < m.head_layers; ++i) {
     const IntegerHead& head = m.integer_head[i];
     const bool last = i + 1 == m.head_layers;
-    dense(head.matrix, head.matrix.weights, read[i % 2], count, [](int, int) { return Ints{}; },
+    dense(head.matrix, read[i % 2], count, [](int, int) { return Ints{}; },
           [&](int n, int column, Ints sum) {
             const Floats y = to_floats(sum) * load(head.matrix.scale + column) + load(head.bias + column);
             if (last)

@@ -5,7 +5,7 @@
 
 namespace ostinato::inline OSTINATO_ISA {
 
-// Past rows of one layer, beside its current one; for groups too large to take them ahead.
+// Past rows of one layer, beside its current one.
 OSTINATO_INLINE void bring_past(const Model& m, const Place& p, const IntegerLayer& layer, EvenRows<Level> hidden) {
   for (int n = 0; n < p.count; ++n)
     for (int tap = 0; tap < m.past_taps; ++tap) {
@@ -22,39 +22,19 @@ OSTINATO_INLINE void remember(const Model& m, const Place& p, const IntegerLayer
     lower(hidden.at(n) + m.past_taps * m.residual, ring_row_now(m, layer, p, n), m.residual);
 }
 
-// The sums before the gate, wherever they start, and the gate: -> levels.
-template <class Start>
-OSTINATO_INLINE void take_gates(const Model& m, const Scratch& s, const Place& p, int index, const std::int8_t* weights,
-                                int inputs, EvenRows<Level> x, EvenRows<Level> gates, Start start) {
+// The sums before the gate over all taps, and the gate: -> levels.
+OSTINATO_INLINE void take_gates(const Model& m, const Scratch& s, const Place& p, int index, EvenRows<Level> hidden,
+                                EvenRows<Level> gates) {
   const IntegerLayer& layer = m.integer_layer[index];
   const int r = m.residual, width = 2 * r;
   for (int c = 0; c < r; c += lanes)
     all_rows<2>(
-        Columns<std::int8_t>{weights + c * together<Level>, inputs, width, r}, x, p.count,
-        [&](int n, int v) { return start(n, v * r + c); },
+        Columns<std::int8_t>{layer.tap.weights + c * together<Level>, (m.past_taps + 1) * r, width, r}, hidden,
+        p.count, [&](int, int v) { return load(layer.tap.start + v * r + c); },
         [&](int n, const Ints(&sum)[2]) {
           const float* condition = s.condition + (std::int64_t{n} * m.layers + index) * width;
           store_levels(gates.at(n) + index * r + c, gate_levels(layer, c, r, sum, condition));
         });
-}
-
-// All taps at once, or the current one onto what was taken ahead.
-OSTINATO_INLINE void take_layer(const Model& m, const Scratch& s, const Place& p, int index, EvenRows<Level> hidden,
-                                EvenRows<Level> gates) {
-  const IntegerLayer& layer = m.integer_layer[index];
-  const int r = m.residual, width = 2 * r, stride = ahead(layer.dilation, p.count);
-  if (p.count >= ahead_rows) {
-    bring_past(m, p, layer, hidden);
-    remember(m, p, layer, hidden);
-    take_gates(m, s, p, index, layer.tap.weights, (m.past_taps + 1) * r, hidden, gates,
-               [&](int, int column) { return load(layer.tap.start + column); });
-  } else {
-    remember(m, p, layer, hidden);
-    const std::int32_t* past = s.past_sums + (std::int64_t{index} * s.past_rows + p.t % stride) * width;
-    take_gates(m, s, p, index, layer.tap.weights + std::int64_t{m.past_taps} * r * width, r,
-               {hidden.first + m.past_taps * r, hidden.stride}, gates,
-               [&](int n, int column) { return load(past + n * stride * width + column); });
-  }
 }
 
 // scratch.hidden -> scratch.read_levels, what enters the head. The skip products of all layers share one scale an
@@ -63,17 +43,18 @@ inline void run_together(const Model& m, const Scratch& s, const Place& p) {
   const int r = m.residual, current = m.past_taps * r;
   const EvenRows<Level> hidden{static_cast<Level*>(s.hidden_levels), current + r};
   const EvenRows<Level> gates{static_cast<Level*>(s.gate_levels), std::int64_t{r} * m.layers};
-  if (p.count < ahead_rows) take_due_past(m, s, p);
   for (int n = 0; n < p.count; ++n)
     for (int c = 0; c < r; c += lanes)
       store_levels(hidden.at(n) + current + c,
                    hidden_levels(m.integer_layer[0], load(s.hidden + std::int64_t{n} * r + c)));
   for (int index = 0; index < m.layers; ++index) {
     const IntegerLayer& layer = m.integer_layer[index];
-    take_layer(m, s, p, index, hidden, gates);
+    bring_past(m, p, layer, hidden);
+    remember(m, p, layer, hidden);
+    take_gates(m, s, p, index, hidden, gates);
     if (!layer.residual.weights) break;
     const IntegerLayer& next = m.integer_layer[index + 1];
-    dense(layer.residual, layer.residual.weights, EvenRows<Level>{gates.first + index * r, gates.stride}, p.count,
+    dense(layer.residual, EvenRows<Level>{gates.first + index * r, gates.stride}, p.count,
           [&](int, int column) { return load(layer.residual.start + column); },
           [&](int n, int column, Ints sum) {
             float* at = s.hidden + std::int64_t{n} * r + column;
@@ -82,7 +63,7 @@ inline void run_together(const Model& m, const Scratch& s, const Place& p) {
             store_levels(hidden.at(n) + current + column, hidden_levels(next, h));
           });
   }
-  dense(m.skip_sum, m.skip_sum.weights, gates, p.count,
+  dense(m.skip_sum, gates, p.count,
         [&](int, int column) { return load(m.skip_sum.start + column); },
         [&](int n, int column, Ints sum) {
           const Floats x = to_floats(sum) * load(m.skip_sum.scale + column);

@@ -135,9 +135,9 @@ struct Scratch {
   float* read[2];    // [group][widest head layer]
   float* choice;     // [group][block]: uniform that chooses a level or component
   float* spread;     // [group][block]: standardised deviation from its centre
-  std::int32_t* past_sums; // as past, of int8
+  std::int32_t* past_sums; // [layers][rows][2 residual]; of int8
   void* hidden_levels;     // [group][taps, the current one last][residual] levels
-  void* past_levels;       // [rows][residual] levels
+  void* past_levels;       // [rows][past taps][residual] levels
   void* gate_levels;       // [group][layers * residual] levels
   std::int16_t* read_levels[2]; // [group][widest head layer]
   std::int32_t narrow_row, waves_row, read_row; // row lengths in floats

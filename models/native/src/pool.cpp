@@ -64,7 +64,7 @@ void Pool::make_scratch() {
     if (kernel_->together) {
       scratch_.past_sums = layout.take<std::int32_t>(past);
       scratch_.hidden_levels = layout.take<std::int16_t>(group * (m.past_taps + 1) * r);
-      scratch_.past_levels = layout.take<std::int16_t>(scratch_.past_rows * r);
+      scratch_.past_levels = layout.take<std::int16_t>(scratch_.past_rows * m.past_taps * r);
       scratch_.gate_levels = layout.take<std::int16_t>(group * r * m.layers);
       for (std::int16_t*& read : scratch_.read_levels) read = layout.take<std::int16_t>(group * scratch_.read_row);
     } else {
