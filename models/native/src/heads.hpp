@@ -12,14 +12,18 @@ namespace ostinato::inline OSTINATO_ISA {
 constexpr float coldest = 1e-4f; // temperatures below this are taken as this
 constexpr float levels_of_16_bits = 32768.0f;
 
+OSTINATO_INLINE Floats logit(Floats u) { return log(u) - log(1.0f - u); }
+
 // Standardised deviation from a component's centre: for logistics the logit of the second uniform, for a Gaussian
-// Box and Muller's normal of both. Arrays of block_samples.
-OSTINATO_INLINE void spread_of(HeadKind head, const float* first, const float* second, float* spread) {
+// Box and Muller's normal of both. Where there are two components, what chooses between them is the logit of the
+// first. Arrays of block_samples.
+OSTINATO_INLINE void spread_of(const Model& m, float* choice, const float* second, float* spread) {
   for (int t = 0; t < block_samples; t += lanes) {
-    const Floats u = load(first + t), v = load(second + t);
-    if (head == HeadKind::logistics) {
-      store(spread + t, log(v) - log(1.0f - v));
-    } else if (head == HeadKind::gaussian) {
+    const Floats u = load(choice + t), v = load(second + t);
+    if (m.head == HeadKind::logistics) {
+      store(spread + t, logit(v));
+      if (m.components == 2) store(choice + t, logit(u));
+    } else if (m.head == HeadKind::gaussian) {
       const Floats square = log(u) * -2.0f;
       Floats radius;
       for (int i = 0; i < lanes; ++i) radius[i] = __builtin_sqrtf(square[i]);
@@ -30,7 +34,7 @@ OSTINATO_INLINE void spread_of(HeadKind head, const float* first, const float* s
   }
 }
 
-// The draws of a block, samples from `clock` on: uniforms that choose, and spreads.
+// The draws of a block, samples from `clock` on: what chooses, and spreads.
 inline void draw_noise(const Model& m, const Slot& slot, float* choice, float* spread) {
   alignas(64) float second[block_samples];
   for (int t = 0; t < block_samples; ++t) {
@@ -38,7 +42,7 @@ inline void draw_noise(const Model& m, const Slot& slot, float* choice, float* s
     choice[t] = uniform(words.at[0]);
     second[t] = uniform(words.at[1]);
   }
-  spread_of(m.head, choice, second, spread);
+  spread_of(m, choice, second, spread);
 }
 
 // Sum of a line of 16, by halves, the same on every instruction set.
@@ -98,6 +102,19 @@ OSTINATO_INLINE float scale_of(const Model& m, float log_scale) {
   return exp(all(log_scale > m.log_scale_min ? log_scale : m.log_scale_min))[0];
 }
 
+// The component that a draw falls into. Of two, the first where sigmoid of the difference of their logits exceeds the
+// uniform: both sides' logits are compared, and no exponential is taken.
+OSTINATO_INLINE int component_of(const Model& m, const float* parameters, float choice, float temperature) {
+  if (m.components == 1) return 0;
+  if (m.components == 2) {
+    const float cold = temperature > coldest ? temperature : coldest;
+    return !(parameters[0] - parameters[1] > choice * cold);
+  }
+  alignas(64) float logits[64] = {};
+  for (int i = 0; i < m.components; ++i) logits[i] = parameters[i];
+  return choose(logits, m.components, choice, temperature);
+}
+
 // One sample in the model's domain. `parameters` end on a whole 64-byte line and may be overwritten.
 OSTINATO_INLINE float draw(const Model& m, float* parameters, float choice, float spread, float temperature) {
   switch (m.head) {
@@ -105,9 +122,7 @@ OSTINATO_INLINE float draw(const Model& m, float* parameters, float choice, floa
       return m.levels[choose(parameters, m.parameters, choice, temperature)];
     case HeadKind::logistics: {
       const int count = m.components;
-      alignas(64) float logits[64] = {};
-      for (int i = 0; i < count; ++i) logits[i] = parameters[i];
-      const int component = choose(logits, count, choice, temperature);
+      const int component = component_of(m, parameters, choice, temperature);
       const float mean = parameters[count + component], scale = scale_of(m, parameters[2 * count + component]);
       return quantise(mean + scale * temperature * spread, m.amplitude);
     }

@@ -99,7 +99,7 @@ float sample(const Model& m, const float* parameters, const float* uniforms, flo
     choice[t] = uniforms[0];
     second[t] = uniforms[m.draws - 1];
   }
-  spread_of(m.head, choice, second, spread);
+  spread_of(m, choice, second, spread);
   alignas(64) float row[65536] = {};
   for (int i = 0; i < m.parameters; ++i) row[i] = parameters[i];
   return draw(m, row, choice[0], spread[0], temperature);

@@ -133,7 +133,7 @@ struct Scratch {
   float* active[2];  // [group][residual]: gated activations of this layer and the one before; of float32
   float* skip;       // [group][skip]; of float32
   float* read[2];    // [group][widest head layer]
-  float* choice;     // [group][block]: uniform that chooses a level or component
+  float* choice;     // [group][block]: uniform that chooses a level or component, or its logit
   float* spread;     // [group][block]: standardised deviation from its centre
   std::int32_t* past_sums; // [layers][rows][2 residual]; of int8
   void* hidden_levels;     // [group][taps, the current one last][residual] levels
