@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from ostinato.clients.cli.benching import bench
 from ostinato.clients.cli.faults import Commands, bad_input
-from ostinato.clients.cli.serving import bench, models, serve
+from ostinato.clients.cli.serving import models, serve
 from ostinato.clients.cli.sound import play, synth
 from ostinato.clients.cli.training import data, evaluate, train
 
