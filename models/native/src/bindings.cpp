@@ -143,6 +143,20 @@ void evaluate(const std::string& isa, const std::string& function, Vector<const 
                                         static_cast<int>(in.shape(0)));
 }
 
+// Limits of the machine, per second. Other threads run on meanwhile.
+double read_rate(std::int64_t bytes, const std::string& isa) {
+  require(bytes > 0 && bytes <= std::int64_t{1} << 26, "bytes: outside 1..2^26");
+  const ostinato::Kernel& kernel = ostinato::choose_kernel(isa, "float32");
+  nb::gil_scoped_release let_go;
+  return kernel.read_rate(static_cast<std::size_t>(bytes));
+}
+
+double multiply_rate(const std::string& precision, const std::string& isa) {
+  const ostinato::Kernel& kernel = ostinato::choose_kernel(isa, precision);
+  nb::gil_scoped_release let_go;
+  return kernel.multiply_rate();
+}
+
 void philox(std::uint64_t key, std::uint64_t first, std::uint32_t block, std::uint32_t purpose,
             Matrix2<std::uint32_t> out) {
   require(out.shape(1) == 4, "out: not [n, 4]");
@@ -192,6 +206,8 @@ NB_MODULE(_kernel, m) {
       .def("restore", &BoundPool::restore, "slot"_a, "state"_a.noconvert())
       .def("sample", &BoundPool::sample, "parameters"_a.noconvert(), "uniforms"_a.noconvert(), "temperature"_a);
   m.def("isas", &ostinato::available_kernels, "precision"_a = "float32");
+  m.def("read_rate", &read_rate, "bytes"_a, "isa"_a = "");
+  m.def("multiply_rate", &multiply_rate, "precision"_a, "isa"_a = "");
   m.def("mix", &mix, "voices"_a.noconvert(), "gains"_a.noconvert(), "out"_a.noconvert());
   m.def("evaluate", &evaluate, "isa"_a, "function"_a, "inputs"_a.noconvert(), "out"_a.noconvert(),
         "precision"_a = "float32");

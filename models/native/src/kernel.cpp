@@ -6,6 +6,7 @@
 #include "conditioning.hpp"
 #include "excitation.hpp"
 #include "heads.hpp"
+#include "limits.hpp"
 #include "tone.hpp"
 #ifdef OSTINATO_INT8
 #include "integer_stack.hpp"
@@ -119,7 +120,9 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         levels_raised,
                         advance,
                         evaluate,
-                        sample};
+                        sample,
+                        read_rate,
+                        multiply_rate};
 
 } // namespace
 } // namespace ostinato::inline OSTINATO_ISA

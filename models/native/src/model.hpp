@@ -158,6 +158,9 @@ struct Kernel {
   void (*evaluate)(int function, const float* in, float* out, int count);
   // For tests: draw one sample from given head parameters, uniforms and temperature.
   float (*sample)(const Model&, const float* parameters, const float* uniforms, float temperature);
+  // Limits of the machine: bytes a second over a buffer of that size, multiply-adds a second from registers.
+  double (*read_rate)(std::size_t bytes);
+  double (*multiply_rate)();
 };
 
 const Kernel* avx512_float32_kernel();
