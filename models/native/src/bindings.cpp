@@ -38,8 +38,8 @@ void require(bool met, const char* message) {
 class BoundPool {
  public:
   BoundPool(ostinato::Shape shape, const nb::dict& tensors, int slots, const std::string& isa,
-            const std::string& precision)
-      : pool_(shape, collect(tensors), slots, isa, precision), requests_(static_cast<std::size_t>(slots)) {}
+            const std::string& precision, int threads)
+      : pool_(shape, collect(tensors), slots, isa, precision, threads), requests_(static_cast<std::size_t>(slots)) {}
 
   Pool& pool() { return pool_; }
 
@@ -190,10 +190,11 @@ NB_MODULE(_kernel, m) {
       .def_rw("global_entries", &ostinato::Shape::global_entries)
       .def_rw("global_channels", &ostinato::Shape::global_channels);
   nb::class_<BoundPool>(m, "Pool")
-      .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&>(), "shape"_a,
-           "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32")
+      .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&, int>(), "shape"_a,
+           "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32", "threads"_a = 1)
       .def_prop_ro("isa", [](BoundPool& self) { return self.pool().isa(); })
       .def_prop_ro("precision", [](BoundPool& self) { return self.pool().precision(); })
+      .def_prop_ro("threads", [](BoundPool& self) { return self.pool().threads(); })
       .def_prop_ro("state_bytes", [](BoundPool& self) { return self.pool().state_bytes(); })
       .def_prop_ro("weight_bytes", [](BoundPool& self) { return self.pool().weight_bytes(); })
       .def("reset", [](BoundPool& self, std::int64_t slot, std::uint64_t key) {

@@ -9,6 +9,10 @@
 namespace ostinato {
 namespace {
 
+// Bytes of weights, times streams and samples, that one thread goes through in the time of some wake-ups: a thread is
+// given no less.
+constexpr double worth_waking = 16e6;
+
 // Of all that decides what the bytes of a slot mean (FNV-1a over the numbers).
 std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -28,12 +32,14 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
 
 } // namespace
 
-Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa, const std::string& precision)
+Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa, const std::string& precision,
+           int threads)
     : kernel_(&choose_kernel(isa, precision)),
       packed_(shape, tensors, *kernel_),
       slots_(slots),
       fingerprint_(fingerprint(shape, precision)) {
   if (slots < 1) throw std::invalid_argument("slots: " + std::to_string(slots) + ", expected at least 1");
+  if (threads < 1) throw std::invalid_argument("threads: " + std::to_string(threads) + ", expected at least 1");
   state_bytes_ = sizeof(Slot) + tone_floats() * sizeof(float) + packed_.ring_bytes();
   // Slots lie an odd number of lines apart, so that the same row of several slots never shares a cache set.
   stride_ = (state_bytes_ / 64 | 1) * 64;
@@ -41,46 +47,51 @@ Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::str
   state_ = allocate(stride_ * static_cast<std::size_t>(slots));
   for (int slot = 0; slot < slots; ++slot) reset(slot, 0);
   streams_.resize(static_cast<std::size_t>(slots));
-  make_scratch();
+  make_scratch(std::min(threads, slots));
+  if (scratch_.size() > 1) team_ = Team::of(static_cast<int>(scratch_.size()));
 }
 
-void Pool::make_scratch() {
+Scratch Pool::lay_out_scratch(Layout& layout) const {
   const Model& m = packed_.model();
-  const auto lay_out = [this, &m](Layout layout) {
-    const std::size_t group = group_streams, r = m.residual;
-    scratch_.past_rows = std::max(group_streams, ahead_rows);
-    scratch_.narrow_row = packed_.widest_control();
-    scratch_.waves_row = (m.excitation.inputs + pad_outputs) / pad_outputs * pad_outputs;
-    scratch_.read_row = packed_.widest_read();
-    for (float*& narrow : scratch_.narrow) narrow = layout.take(group * scratch_.narrow_row);
-    scratch_.amplitudes = layout.take(group * m.tone.outputs);
-    scratch_.condition = layout.take(group * m.condition.outputs);
-    scratch_.waves = layout.take(std::size_t{block_samples} * scratch_.waves_row);
-    scratch_.tone = layout.take(group * block_samples);
-    scratch_.entry = layout.take(group * block_samples * r);
-    scratch_.hidden = layout.take(group * r);
-    for (float*& read : scratch_.read) read = layout.take(group * scratch_.read_row);
-    const std::size_t past = 2 * r * m.layers * scratch_.past_rows;
-    if (kernel_->together) {
-      scratch_.past_sums = layout.take<std::int32_t>(past);
-      scratch_.hidden_levels = layout.take<std::int16_t>(group * (m.past_taps + 1) * r);
-      scratch_.past_levels = layout.take<std::int16_t>(scratch_.past_rows * m.past_taps * r);
-      scratch_.gate_levels = layout.take<std::int16_t>(group * r * m.layers);
-      for (std::int16_t*& read : scratch_.read_levels) read = layout.take<std::int16_t>(group * scratch_.read_row);
-    } else {
-      scratch_.past = layout.take(past);
-      scratch_.gates = layout.take(group * 2 * r);
-      for (float*& active : scratch_.active) active = layout.take(group * r);
-      scratch_.skip = layout.take(group * m.skip);
-    }
-    scratch_.choice = layout.take(group * block_samples);
-    scratch_.spread = layout.take(group * block_samples);
-    return layout.bytes();
-  };
-  scratch_memory_ = allocate(lay_out(Layout(nullptr)));
-  lay_out(Layout(scratch_memory_.get()));
-  held_.resize(group_streams);
-  scratch_.held = held_.data();
+  const std::size_t group = group_streams, r = m.residual;
+  Scratch s{};
+  s.past_rows = std::max(group_streams, ahead_rows);
+  s.narrow_row = packed_.widest_control();
+  s.waves_row = (m.excitation.inputs + pad_outputs) / pad_outputs * pad_outputs;
+  s.read_row = packed_.widest_read();
+  s.held = layout.take<Held>(group);
+  for (float*& narrow : s.narrow) narrow = layout.take(group * s.narrow_row);
+  s.amplitudes = layout.take(group * m.tone.outputs);
+  s.condition = layout.take(group * m.condition.outputs);
+  s.waves = layout.take(std::size_t{block_samples} * s.waves_row);
+  s.tone = layout.take(group * block_samples);
+  s.entry = layout.take(group * block_samples * r);
+  s.hidden = layout.take(group * r);
+  for (float*& read : s.read) read = layout.take(group * s.read_row);
+  const std::size_t past = 2 * r * m.layers * s.past_rows;
+  if (kernel_->together) {
+    s.past_sums = layout.take<std::int32_t>(past);
+    s.hidden_levels = layout.take<std::int16_t>(group * (m.past_taps + 1) * r);
+    s.past_levels = layout.take<std::int16_t>(s.past_rows * m.past_taps * r);
+    s.gate_levels = layout.take<std::int16_t>(group * r * m.layers);
+    for (std::int16_t*& read : s.read_levels) read = layout.take<std::int16_t>(group * s.read_row);
+  } else {
+    s.past = layout.take(past);
+    s.gates = layout.take(group * 2 * r);
+    for (float*& active : s.active) active = layout.take(group * r);
+    s.skip = layout.take(group * m.skip);
+  }
+  s.choice = layout.take(group * block_samples);
+  s.spread = layout.take(group * block_samples);
+  return s;
+}
+
+void Pool::make_scratch(int threads) {
+  Layout counted(nullptr);
+  for (int i = 0; i < threads; ++i) lay_out_scratch(counted);
+  scratch_memory_ = allocate(counted.bytes());
+  Layout filled(scratch_memory_.get());
+  for (int i = 0; i < threads; ++i) scratch_.push_back(lay_out_scratch(filled));
 }
 
 void Pool::reset(int slot, std::uint64_t key) {
@@ -101,6 +112,12 @@ bool Pool::restore(int slot, std::span<const std::byte> from) {
   return true;
 }
 
+// How many threads a call is shared among. A stream is drawn by one: its layers wait for each other.
+int Pool::parts(int streams, int frames) const {
+  const double read = static_cast<double>(packed_.weight_bytes()) * streams * frames * packed_.model().hop;
+  return static_cast<int>(std::clamp(read / worth_waking, 1.0, static_cast<double>(std::min(threads(), streams))));
+}
+
 void Pool::advance(std::span<const Request> requests, int frames) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const Request& request = requests[i];
@@ -109,7 +126,14 @@ void Pool::advance(std::span<const Request> requests, int frames) {
     std::byte* rings = reinterpret_cast<std::byte*>(amplitudes + tone_floats());
     streams_[i] = {slot, amplitudes, rings, request.controls, request.heard, request.forced, request.parameters};
   }
-  kernel_->advance(packed_.model(), scratch_, streams_.data(), static_cast<int>(requests.size()), frames);
+  const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
+  const auto advance_part = [&](int part) {
+    const int first = streams * part / together, end = streams * (part + 1) / together;
+    kernel_->advance(packed_.model(), scratch_[static_cast<std::size_t>(part)], streams_.data() + first, end - first,
+                     frames);
+  };
+  if (together > 1 && team_->share(together, advance_part)) return;
+  kernel_->advance(packed_.model(), scratch_[0], streams_.data(), streams, frames);
 }
 
 } // namespace ostinato

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "pack.hpp"
+#include "team.hpp"
 
-#include <optional>
 #include <span>
 
 namespace ostinato {
@@ -20,11 +20,13 @@ struct Request {
 class Pool {
  public:
   // `isa` empty takes the best that the machine has. Throws std::invalid_argument on one that is not there.
-  Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa, const std::string& precision);
+  Pool(const Shape& shape, const Tensors& tensors, int slots, const std::string& isa, const std::string& precision,
+       int threads);
 
   const char* isa() const { return kernel_->name; }
   const char* precision() const { return kernel_->precision; }
   int slots() const { return slots_; }
+  int threads() const { return static_cast<int>(scratch_.size()); }
   int hop() const { return packed_.model().hop; }
   int parameters() const { return packed_.model().parameters; }
   const Model& model() const { return packed_.model(); }
@@ -36,14 +38,16 @@ class Pool {
   void save(int slot, std::span<std::byte> to) const;
   // False, and nothing changed, where the state belongs to another model's shape.
   bool restore(int slot, std::span<const std::byte> from);
-  // Draws `frames` hops of each request's slot, all together. Allocates nothing.
+  // Draws `frames` hops of each request's slot, all together, on as many threads as pay. Allocates nothing.
   void advance(std::span<const Request> requests, int frames);
 
  private:
   std::size_t tone_floats() const { return 2 * static_cast<std::size_t>(packed_.model().tone_row); } // of one slot
   std::byte* at(int slot) const { return state_.get() + static_cast<std::size_t>(slot) * stride_; }
   Slot* header(int slot) const { return reinterpret_cast<Slot*>(at(slot)); }
-  void make_scratch();
+  Scratch lay_out_scratch(Layout& layout) const;
+  void make_scratch(int threads);
+  int parts(int streams, int frames) const;
 
   const Kernel* kernel_;
   PackedModel packed_;
@@ -51,9 +55,9 @@ class Pool {
   std::uint64_t fingerprint_;
   std::size_t state_bytes_, stride_;
   Memory state_, scratch_memory_;
-  std::vector<Held> held_;
-  Scratch scratch_{};
+  std::vector<Scratch> scratch_; // of each thread
   std::vector<Stream> streams_;
+  std::shared_ptr<Team> team_; // none for one thread
 };
 
 } // namespace ostinato
