@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     UNREACHABLE = 3
     REFUSED = 4
+    MISSED = 5
     INTERRUPTED = 130
 
 

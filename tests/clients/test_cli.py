@@ -13,7 +13,6 @@ import soundfile  # type: ignore[import-untyped]
 from typer.testing import CliRunner, Result
 
 from ostinato.clients.cli import app
-from ostinato.models import bench
 from tests.clients.test_stream import free_port
 from tests.songs import as_bytes, canon
 
@@ -188,19 +187,6 @@ def test_a_refusal_of_the_server_is_exit_code_4(server: str) -> None:
 def test_models_are_listed() -> None:
     assert {"tiny", "r32", "r64"} <= set(run("models").stdout.split())
     assert "tiny" in json.loads(run("models", "--json").stdout)
-
-
-def test_bench_prints_a_table_or_the_same_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SECONDS_A_ROW", 0.02)
-    options = ["bench", "--model", "tiny", "--engine", "native"]
-    rows = json.loads(run(*options, "--json").stdout)
-    assert [(row["model"], row["engine"], row["slots"]) for row in rows] == [
-        ("tiny", "native", 1),
-        ("tiny", "native", 8),
-    ]
-    table = run(*options).stdout.splitlines()
-    assert table[0].split()[:4] == ["model", "engine", "isa", "streams"]
-    assert len(table) == 3
 
 
 def test_serve_tells_where_it_is_stops_on_interrupt_and_never_imports_torch() -> None:

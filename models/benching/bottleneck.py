@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ostinato.models import bench, registry
+from ostinato.models import registry
+from ostinato.models.benching.rows import Engine, hold_torch_to
+from ostinato.models.benching.timing import Stopwatch, steady_frames, time_in_turn, with_history
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, parse_config
+from ostinato.models.sampling.choose import open_sampler
+from ostinato.models.sampling.contract import Sampler
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +27,9 @@ LENGTHS: Final = tuple(2**n for n in range(0, 15, 2))
 EXPONENTS: Final = (1, 3, 5, 7, 9)  # the largest dilation is 2 to this
 HOP: Final = 8  # short, so that a stream hardly grows while it is timed
 REPEATS: Final = 5
-LABELS: Final[dict[bench.Engine, str]] = {
+SECONDS: Final = 0.3
+DRAWN: Final[tuple[Engine, ...]] = ("naive", "torch", "native")
+LABELS: Final[dict[Engine, str]] = {
     "naive": "naive: the receptive field again",
     "torch": "cached state, torch",
     "native": "cached state, native kernel",
@@ -31,20 +37,20 @@ LABELS: Final[dict[bench.Engine, str]] = {
 Curve = list[tuple[int, float]]  # length in samples, microseconds a sample
 
 
-def against_stream_length(checkpoint: Checkpoint) -> dict[bench.Engine, Curve]:
+def against_stream_length(checkpoint: Checkpoint) -> dict[Engine, Curve]:
     """Time of the next samples of a stream that is already so long."""
     checkpoint = Checkpoint(_with(checkpoint.config, hop=HOP), dict(checkpoint.tensors))
-    frames = bench.steady_frames(1, 1)
-    curves: dict[bench.Engine, Curve] = {engine: [] for engine in bench.ENGINES}
-    for engine in bench.ENGINES:
-        sampler = bench.make_sampler(engine, checkpoint, 1)
+    frames = steady_frames(1, 1)
+    curves: dict[Engine, Curve] = {engine: [] for engine in DRAWN}
+    for engine in DRAWN:
+        sampler = _open(engine, checkpoint)
         for length in LENGTHS:
             sampler.reset(0, 1)
             if engine == "naive":
                 window = min(length, checkpoint.config.network.receptive_field)
-                sampler.restore(0, bench.with_history(sampler.snapshot(0), window))
+                sampler.restore(0, with_history(sampler.snapshot(0), window))
             else:
-                sampler.advance([0], bench.steady_frames(1, -(-length // HOP)))
+                sampler.advance([0], steady_frames(1, -(-length // HOP)))
             times = []
             for _ in range(REPEATS):
                 began = time.perf_counter()
@@ -54,16 +60,21 @@ def against_stream_length(checkpoint: Checkpoint) -> dict[bench.Engine, Curve]:
     return curves
 
 
-def against_receptive_field() -> dict[bench.Engine, Curve]:
+def against_receptive_field() -> dict[Engine, Curve]:
     """Time of a sample as two cycles of dilations 1, 2, 4 … grow, everything else as in `r32`."""
-    curves: dict[bench.Engine, Curve] = {engine: [] for engine in bench.ENGINES}
+    curves: dict[Engine, Curve] = {engine: [] for engine in DRAWN}
     for exponent in EXPONENTS:
         checkpoint = registry.random_checkpoint(_with_dilations(exponent))
-        for engine in bench.ENGINES:
-            sampler = bench.make_sampler(engine, checkpoint, 1)
-            seconds = bench.step_seconds(sampler, 1, 0.3)
-            curves[engine].append((checkpoint.config.network.receptive_field, 1e6 * seconds))
+        for engine in DRAWN:
+            sampler = _open(engine, checkpoint)
+            stopwatch = Stopwatch(sampler, 1)
+            time_in_turn([stopwatch], SECONDS)
+            curves[engine].append((checkpoint.config.network.receptive_field, stopwatch.timing.median_us))
     return curves
+
+
+def _open(engine: Engine, checkpoint: Checkpoint) -> Sampler:
+    return open_sampler(checkpoint, engine, "cpu", 1, "float32")[0]
 
 
 def _with_dilations(exponent: int) -> ModelConfig:
@@ -77,12 +88,12 @@ def _with(config: ModelConfig, **changes: object) -> ModelConfig:
     return parse_config({**data, "network": {**data["network"], **changes}})
 
 
-def draw(model: str, path: Path) -> dict[str, dict[bench.Engine, Curve]]:
+def draw(model: str, path: Path) -> dict[str, dict[Engine, Curve]]:
     """Measure, draw into `path` (PNG or SVG by its suffix), and return what was drawn."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    bench.single_thread()
+    hold_torch_to(1)
     checkpoint = registry.load_name_or_folder(model)
     measured = {
         "samples already in the stream": against_stream_length(checkpoint),
@@ -101,8 +112,8 @@ def draw(model: str, path: Path) -> dict[str, dict[bench.Engine, Curve]]:
     return measured
 
 
-def _plot(axes: Axes, title: str, curves: dict[bench.Engine, Curve]) -> None:
-    for engine, color in zip(bench.ENGINES, ("#b04a3a", "#c79a2b", "#2f6f8f"), strict=True):
+def _plot(axes: Axes, title: str, curves: dict[Engine, Curve]) -> None:
+    for engine, color in zip(DRAWN, ("#b04a3a", "#c79a2b", "#2f6f8f"), strict=True):
         lengths, micros = zip(*curves[engine], strict=True)
         axes.loglog(lengths, micros, marker="o", markersize=4, color=color, label=LABELS[engine])
     budget = 1e6 / 44100

@@ -1,0 +1,170 @@
+"""Every sampler over every model, in one run on one machine.
+
+A step is one sample of all streams together. `rtf` is seconds of work per second of audio of that whole step, so
+below 1 is faster than real time; ratios of one run carry over to other machines, microseconds do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from ostinato.models import registry
+from ostinato.models.benching.interference import Watch
+from ostinato.models.benching.roofline import Precision, Rates, Work, roofline_us, work_of_step
+from ostinato.models.benching.timing import Stopwatch, time_in_turn
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.sampling.choose import open_sampler
+from ostinato.models.sampling.contract import Build
+
+Engine: TypeAlias = Literal["torch", "native", "naive"]
+Device: TypeAlias = Literal["cpu", "cuda"]
+ENGINES: Final[dict[Device, tuple[Engine, ...]]] = {"cpu": ("torch", "native", "naive"), "cuda": ("torch",)}
+"""What each device is measured with, the reference for ratios first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    Args:
+        models: names or checkpoint folders.
+        engines: None takes all of the device.
+        precisions: of the native engine; int8 is left out where a model has no calibration, unless it alone is asked
+            for.
+        streams: advanced together, one after another; naive takes only one, unless it is asked for by name.
+        threads: of each sampler.
+        seconds: about so long for each row.
+    """
+
+    models: tuple[str, ...] = ("default", "tiny", "r32", "r64")
+    engines: tuple[Engine, ...] | None = None
+    precisions: tuple[Precision, ...] = ("float32",)
+    streams: tuple[int, ...] = (1, 8, 16)
+    threads: int = 1
+    device: Device = "cpu"
+    seconds: float = 1.0
+
+    @property
+    def measured_engines(self) -> tuple[Engine, ...]:
+        """In the order of the rows."""
+        order = ENGINES[self.device]
+        return order if self.engines is None else tuple(sorted(self.engines, key=(*order, *self.engines).index))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement."""
+
+    engine: str
+    precision: str
+    isa: str
+    device: str
+    model: str
+    slots: int  # streams advanced together
+    threads: int
+    step_us: float  # one sample of all streams, the median block
+    best_us: float  # the same, the fastest block
+    us_per_sample: float  # step_us / slots
+    rtf: float  # step_us / microseconds of a sample at the model's rate
+    speedup_vs_torch: float | None  # same model and streams, this run
+    macs_per_sample: int
+    weight_bytes: int | None  # read by a step on its own; None where `roofline_us` is
+    roofline_us: float | None  # that a step takes at least on this machine; native engine alone
+    fraction_of_roofline: float | None  # roofline_us / step_us
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """One sampler of a comparison, and what its step asks of the machine where that bounds it."""
+
+    build: Build
+    precision: Precision
+    streams: int
+    stopwatch: Stopwatch
+    work: Work | None
+
+    def rates(self) -> Rates | None:
+        """The machine's, measured now; None without work."""
+        if self.work is None:
+            return None
+        from ostinato.models.benching.limits import measured_rates
+
+        return measured_rates(self.work, self.precision, self.build.isa)
+
+
+def measure(plan: Plan, watch: Watch) -> Iterator[Row]:
+    """Rows as they come: for each model and number of streams torch first, since ratios are against it.
+
+    Raises:
+        SamplerError: where a sampler of the plan can't be had.
+        UnknownModelError: where a model is not known.
+    """
+    engines = plan.measured_engines
+    if set(engines) - {"native"}:
+        hold_torch_to(plan.threads)
+    for model in plan.models:
+        checkpoint = registry.load_name_or_folder(model)
+        for streams in plan.streams:
+            yield from _compare(plan, checkpoint, streams)
+            watch.look()
+
+
+def hold_torch_to(threads: int) -> None:
+    """Give torch so many threads, so that samplers are compared core for core."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _compare(plan: Plan, checkpoint: Checkpoint, streams: int) -> list[Row]:
+    """The rows of one model and number of streams, timed in turn, the limits before and after."""
+    subjects = [
+        _subject(plan, checkpoint, engine, precision, streams)
+        for engine in plan.measured_engines
+        if engine != "naive" or streams == 1 or plan.engines
+        for precision in _precisions(plan, engine)
+    ]
+    before = [subject.rates() for subject in subjects]
+    time_in_turn([subject.stopwatch for subject in subjects], plan.seconds)
+    torch_us = next((s.stopwatch.timing.median_us for s in subjects if s.build.engine == "torch"), None)
+    return [
+        _row(subject, checkpoint, torch_us, earlier | later if earlier and later else None)
+        for subject, earlier, later in zip(subjects, before, [subject.rates() for subject in subjects], strict=True)
+    ]
+
+
+def _precisions(plan: Plan, engine: Engine) -> tuple[Precision, ...]:
+    if engine != "native":
+        return ("float32",)
+    return plan.precisions
+
+
+def _subject(plan: Plan, checkpoint: Checkpoint, engine: Engine, precision: Precision, streams: int) -> _Subject:
+    sampler, _ = open_sampler(checkpoint, engine, plan.device, streams, precision, plan.threads)
+    work = work_of_step(checkpoint.config.network, precision, streams) if engine == "native" else None
+    return _Subject(sampler.build, precision, streams, Stopwatch(sampler, streams), work)
+
+
+def _row(subject: _Subject, checkpoint: Checkpoint, torch_us: float | None, rates: Rates | None) -> Row:
+    network, build, timing = checkpoint.config.network, subject.build, subject.stopwatch.timing
+    least_us = roofline_us(subject.work, rates, build.threads) if subject.work and rates else None
+    return Row(
+        engine=build.engine,
+        precision=build.precision,
+        isa=build.isa,
+        device=build.device,
+        model=checkpoint.config.name,
+        slots=subject.streams,
+        threads=build.threads,
+        step_us=round(timing.median_us, 3),
+        best_us=round(timing.best_us, 3),
+        us_per_sample=round(timing.median_us / subject.streams, 3),
+        rtf=round(timing.median_us * network.sample_rate / 1e6, 4),
+        speedup_vs_torch=round(torch_us / timing.median_us, 2) if torch_us else None,
+        macs_per_sample=network.macs_per_sample,
+        weight_bytes=subject.work.weight_bytes if subject.work else None,
+        roofline_us=round(least_us, 3) if least_us else None,
+        fraction_of_roofline=round(least_us / timing.median_us, 3) if least_us else None,
+    )

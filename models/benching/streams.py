@@ -1,0 +1,66 @@
+"""A measured picture of how many voices one core plays: real-time factor against streams, for each precision."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ostinato.models.benching.interference import Watch
+from ostinato.models.benching.machine import Machine
+from ostinato.models.benching.rows import Plan, Row, measure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STREAMS: Final = (1, 2, 4, 8, 16, 32, 64)
+COLORS: Final = {"float32": "#c79a2b", "int8": "#2f6f8f"}
+
+
+def measure_streams(models: tuple[str, ...], watch: Watch, seconds: float = 0.4) -> list[Row]:
+    """Rows of the native engine at every number of streams, both precisions in turn."""
+    return list(measure(Plan(models=models, engines=("native",), streams=STREAMS, seconds=seconds), watch))
+
+
+def draw(rows: list[Row], machine: Machine, path: Path) -> None:
+    """Draw into `path` (PNG or SVG by its suffix): one panel a model, one curve a precision."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    models = list(dict.fromkeys(row.model for row in rows))
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(4.5 * len(models), 3.8), layout="constrained")
+        panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+        for axes, model in zip(panels, models, strict=True):
+            _plot(axes, [row for row in rows if row.model == model])
+            axes.set_title(model)
+        panels[0].set_ylabel("seconds of work per second of audio (RTF)")
+        panels[0].legend(frameon=False, loc="upper left")
+        isas = ", ".join(dict.fromkeys(row.isa for row in rows))
+        figure.supxlabel(f"{machine.cpu}, one core, {isas}", fontsize=8, color="#555555")
+        figure.savefig(path, dpi=160)
+
+
+def voices_in_real_time(curve: list[tuple[int, float]]) -> float | None:
+    """Where a curve of (streams, RTF) first crosses 1, straight between its points; None where it does not."""
+    for (fewer, below), (more, above) in pairwise(curve):
+        if below <= 1 < above:
+            return fewer + (more - fewer) * (1 - below) / (above - below)
+    return None
+
+
+def _plot(axes: Axes, rows: list[Row]) -> None:
+    for precision, color in COLORS.items():
+        curve = [(row.slots, row.rtf) for row in rows if row.precision == precision]
+        if not curve:
+            continue
+        voices = voices_in_real_time(curve)
+        label = precision if voices is None else f"{precision}: {int(voices)} voices"
+        axes.plot(*zip(*curve, strict=True), marker="o", markersize=4, color=color, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(STREAMS, [str(streams) for streams in STREAMS])
+    axes.axhline(1, color="black", linewidth=1, linestyle="--")
+    axes.text(1.0, 1.08, "real time", transform=axes.get_yaxis_transform(), ha="right")
+    axes.set_xlabel("streams at once")
+    axes.grid(visible=True, which="major", alpha=0.25)
