@@ -51,18 +51,18 @@ double fastest_rate(double units, int windows, Pass pass) {
   return best;
 }
 
-// Bytes a second of summing over so many bytes, at least one line, again and again. Which pages of memory lie in one
+// Bytes a second of summing over so many bytes, at least 1, again and again. Which pages of memory lie in one
 // set of a cache is luck, so several places are tried.
 inline double read_rate(std::size_t bytes) {
   constexpr int at_once = 8; // vectors
-  constexpr std::size_t step = at_once * lanes;
-  const std::size_t count = (std::max<std::size_t>(bytes, 1) / sizeof(std::int32_t) + step - 1) / step * step;
+  constexpr std::size_t step = at_once * lanes, step_bytes = step * sizeof(std::int32_t);
+  const std::size_t count = (bytes + step_bytes - 1) / step_bytes * step;
   std::array<Memory, limit_places> places;
   double best = 0;
   for (Memory& place : places) {
     place = allocate(count * sizeof(std::int32_t));
     const auto* first = reinterpret_cast<const std::int32_t*>(place.get());
-    const double rate = fastest_rate(4.0 * static_cast<double>(count), limit_windows / limit_places, [first, count] {
+    const double rate = fastest_rate(sizeof(std::int32_t) * static_cast<double>(count), limit_windows / limit_places, [first, count] {
       Ints sum[at_once]{};
       for (std::size_t at = 0; at < count; at += step)
 #pragma GCC unroll 8
