@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ostinato.models.calibration import Calibration
 from ostinato.models.config import ModelConfig, read_config
 
 CONFIG: Final = "config.json"
@@ -32,6 +33,7 @@ class Checkpoint:
 
     config: ModelConfig
     tensors: dict[str, NDArray[np.float32]]
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         """Refuse tensors that are missing, extra, misshapen, not float32 or not finite."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from ostinato.models.calibration import assumed
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint
 from ostinato.models.config import (
     ExcitationConfig,
@@ -19,7 +20,7 @@ from ostinato.models.config import (
 )
 
 PRETRAINED: Final = Path(__file__).parent / "pretrained"
-RANDOM: Final = ("tiny", "r32", "r64")
+RANDOM: Final = ("tiny", "r16", "r32", "r64")
 
 
 class UnknownModelError(ValueError):
@@ -67,13 +68,13 @@ def random_config(name: str) -> ModelConfig:
             pre_emphasis=0.85,
         )
     else:
-        residual, skip = {"r32": (32, 64), "r64": (64, 128)}[name]
+        residual, skip, levels = {"r16": (16, 32, 32), "r32": (32, 64, 256), "r64": (64, 128, 256)}[name]
         network = WaveNetConfig(
             residual_channels=residual,
             skip_channels=skip,
             layers=20,
             dilation_cycle=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
-            head=MuLawHead(levels=256),
+            head=MuLawHead(levels=levels),
         )
     return ModelConfig(name=name, description="random weights, for tests and measurement", network=network)
 
@@ -97,4 +98,4 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
     if config.network.tone:
         tensors["tone.weight"] *= np.float32(0.1)
         tensors["tone.bias"][: config.network.tone.harmonics] -= np.float32(5.0)
-    return Checkpoint(config, tensors)
+    return Checkpoint(config, tensors, assumed(config.network))
