@@ -28,7 +28,7 @@ class Pool:
     def __init__(
         self,
         shape: Shape,
-        tensors: dict[str, NDArray[float32 | int8 | int16 | int32]],
+        tensors: dict[str, NDArray[float32] | NDArray[int8] | NDArray[int16] | NDArray[int32]],
         slots: int,
         isa: str = "",
         precision: str = "float32",

@@ -1,7 +1,7 @@
-"""The C++ kernel behind the contract: float32, batched over slots, torch not needed.
+"""The C++ kernel behind the contract: float32 or int8, batched over slots, torch not needed.
 
-Bits depend on the instruction set and the model alone: not on which other slots advance with a stream, on their
-order, or on how the stream is cut into calls.
+Bits depend on the model, the precision and, in float32, on the instruction set alone: not on which other slots
+advance with a stream, on their order, on threads, or on how the stream is cut into calls.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.native import _kernel
+from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
     Build,
     SamplerError,
@@ -44,8 +45,9 @@ class NativeSampler:
         checkpoint: the model; its weights are packed once and may then be dropped.
         slots: size of the pool, at least 1.
         isa: avx512, avx2 or portable; None takes `OSTINATO_ISA`, else the fastest that the machine has.
-        threads: 1, the only number supported.
-        precision: float32, the only one supported.
+        threads: most cores that the streams of a call are spread over, at least 1; fewer are taken where a call is
+            too short for more to pay. All pools of a process share one team of threads.
+        precision: float32; or int8, for a model that `ostinato quantize` has measured.
 
     Raises:
         SamplerError: where one of these can't be had; the message names it and what there is.
@@ -61,22 +63,25 @@ class NativeSampler:
     ) -> None:
         if slots < 1:
             raise SamplerError(f"slots: {slots}, expected at least 1")
-        if threads != 1:
-            raise SamplerError(f"threads: {threads}, expected 1")
-        if precision != "float32":
-            raise SamplerError(f"precision: {precision!r}, expected 'float32'")
+        if threads < 1:
+            raise SamplerError(f"threads: {threads}, expected at least 1")
+        if precision == "int8" and checkpoint.calibration is None:
+            raise SamplerError("precision: 'int8' needs a calibration, which `ostinato quantize` makes")
         self.config: ModelConfig = checkpoint.config
         self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
         isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
-        if isa and isa not in _kernel.isas():
-            raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(_kernel.isas())}")
-        self._pool = _kernel.Pool(kernel_shape(self.config.network), dict(checkpoint.tensors), slots, isa)
+        there = _kernel.isas(precision)
+        if isa and isa not in there:
+            raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(there)}")
+        tensors = {**checkpoint.tensors, **(integers(checkpoint) if precision == "int8" else {})}
+        self._pool = _kernel.Pool(kernel_shape(self.config.network), tensors, slots, isa, precision, threads)
+        self._precision: Final = precision
 
     @property
     def build(self) -> Build:
         """What it runs on."""
-        return Build("native", "float32", self._pool.isa, "cpu", 1)
+        return Build("native", self._precision, self._pool.isa, "cpu", self._pool.threads)
 
     def reset(self, slot: int, key: int) -> None:
         """Begin a new stream in a slot."""

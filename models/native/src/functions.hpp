@@ -92,8 +92,7 @@ OSTINATO_INLINE Floats exp2_within(Floats x) {
   return as_floats(as_ints(power) + (as_ints(shifted) << 23));
 }
 
-// 2^x held to where neither tanh nor the sigmoid can tell it from 0 or
-// infinity.
+// 2^x held to where neither tanh nor the sigmoid can tell it from 0 or infinity.
 OSTINATO_INLINE Floats power(Floats exponent) { return exp2_within(clamp(exponent, -60.0f, 60.0f)); }
 
 OSTINATO_INLINE Floats tanh(Floats x) {

@@ -70,7 +70,8 @@ inline void run_alone_of_width(const Model& m, const Scratch& s, const Place& p)
   for (int index = 0; index < m.layers; ++index) {
     const IntegerLayer& layer = m.integer_layer[index];
     std::int8_t* ring = ring_row_now(m, layer, p, 0);
-    const std::int32_t* past = s.past_sums + (std::int64_t{index} * s.past_rows + p.t % ahead(layer.dilation, 1)) * width;
+    const std::int64_t taken = std::int64_t{index} * s.past_rows + p.t % ahead(layer.dilation, 1);
+    const std::int32_t* past = s.past_sums + taken * width;
     Ints sum[2 * across];
 #pragma GCC unroll 16
     for (int v = 0; v < across; ++v) {

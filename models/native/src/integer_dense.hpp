@@ -1,7 +1,8 @@
 // Products of integer matrices with several rows of levels at once.
 //
 // A tile keeps its sums in registers: `Height` rows that share each loaded weight, `Width` vectors of outputs, several
-// chains of each where these are few, so that no product waits for the one before. Where sums start and what becomes of them the caller says, so that an activation follows its product without a store.
+// chains of each where these are few, so that no product waits for the one before. Where sums start and what becomes
+// of them the caller says, so that an activation follows its product without a store.
 #pragma once
 
 #include "integers.hpp"
@@ -78,8 +79,7 @@ OSTINATO_INLINE void all_rows(const Columns<Weight>& at, EvenRows<Number> x, int
 
 // All outputs of a matrix over all rows: start(row, column) gives a vector of sums, finish(row, column, sums) takes it.
 template <class Weight, class Number, class Start, class Finish>
-OSTINATO_INLINE void dense(const Integers<Weight>& m, EvenRows<Number> x, int rows,
-                           Start start, Finish finish) {
+OSTINATO_INLINE void dense(const Integers<Weight>& m, EvenRows<Number> x, int rows, Start start, Finish finish) {
   int column = 0;
   const auto pass = [&]<int Width>(std::integral_constant<int, Width>) {
     for (; column + Width * lanes <= m.outputs; column += Width * lanes)

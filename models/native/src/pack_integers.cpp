@@ -19,7 +19,8 @@ class IntegerPacker {
     std::int8_t* weights = layout_.take<std::int8_t>(std::size_t(taps) * half * 2 * half);
     for (int tap = 0; tap < taps; ++tap)
       for (int part = 0; part < 2; ++part)
-        put(weights, together_, 2 * half, part * half, tap * half, {name + ".levels", 2 * r, part * r, r, r, taps, tap});
+        put(weights, together_, 2 * half, part * half, tap * half,
+            {name + ".levels", 2 * r, part * r, r, r, taps, tap});
     take_off_raised(start, weights, taps * half, 2 * half);
     copy(scale, name + ".scale", 2 * r, 0, r);
     copy(scale ? scale + half : nullptr, name + ".scale", 2 * r, r, r);

@@ -1,21 +1,25 @@
 """Run under the preloaded counter: prints allocations of a short call, a long one, and of two that must show.
 
-The interpreter itself allocates around a call, so the step is clean where a call of many hops allocates no more than
-a call of one.
+Takes a precision and a number of threads. The interpreter itself allocates around a call, so the step is clean where
+a call of many hops allocates no more than a call of one.
 """
 
 import ctypes
+import sys
+from typing import get_args
 
 import numpy as np
 
 from ostinato.models import registry
 from ostinato.models.controls import FRAME
-from ostinato.models.sampling.native import NativeSampler
+from ostinato.models.sampling.native import NativeSampler, Precision
 
 SLOTS = 5
+precision: Precision = next(p for p in get_args(Precision) if p == sys.argv[1])
+threads = int(sys.argv[2])
 count = ctypes.CDLL(None).allocations
 checkpoint = registry.load("tiny")
-pool = NativeSampler(checkpoint, SLOTS)._pool
+pool = NativeSampler(checkpoint, SLOTS, threads=threads, precision=precision)._pool
 slots = np.arange(SLOTS)
 
 
@@ -30,7 +34,7 @@ def advance(frames: int) -> int:
 advance(1)
 short, long = advance(1), advance(200)
 count(1)
-NativeSampler(checkpoint, SLOTS)
+NativeSampler(checkpoint, SLOTS, threads=threads, precision=precision)
 construction = int(count(0))
 count(1)
 np.empty(1 << 20, dtype=np.float32)

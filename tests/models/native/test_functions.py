@@ -26,38 +26,50 @@ CASES: dict[str, tuple[NDArray[np.float64], Function, float, float]] = {  # inpu
 }
 
 
-def evaluate(isa: str, function: str, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+KERNELS = [(isa, precision) for precision in ("float32", "int8") for isa in _kernel.isas(precision)]
+
+
+def evaluate(isa: str, precision: str, function: str, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     out = np.empty_like(inputs)
-    _kernel.evaluate(isa, function, inputs, out)
+    _kernel.evaluate(isa, function, inputs, out, precision)
     return out
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
 @pytest.mark.parametrize("function", CASES)
-def test_close_to_the_truth(isa: str, function: str) -> None:
+def test_close_to_the_truth(isa: str, precision: str, function: str) -> None:
     inputs, truth, relative, absolute = CASES[function]
     single = inputs.astype(np.float32)
     expected = truth(single.astype(np.float64))
-    np.testing.assert_allclose(evaluate(isa, function, single), expected, rtol=relative, atol=absolute)
+    np.testing.assert_allclose(evaluate(isa, precision, function, single), expected, rtol=relative, atol=absolute)
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
-def test_exact_where_padding_needs_it(isa: str) -> None:
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
+def test_exact_where_padding_needs_it(isa: str, precision: str) -> None:
     zero = np.zeros(16, dtype=np.float32)
-    assert (evaluate(isa, "exp", zero) == 1).all()
-    assert (evaluate(isa, "gate", zero) == 0).all()
-    assert (evaluate(isa, "tanh", zero) == 0).all()
+    assert (evaluate(isa, precision, "exp", zero) == 1).all()
+    assert (evaluate(isa, precision, "gate", zero) == 0).all()
+    assert (evaluate(isa, precision, "tanh", zero) == 0).all()
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
 @pytest.mark.parametrize("function", ["exp", "tanh", "gate", "sine_of_radians", "cosine_of_radians"])
-def test_finite_far_out(isa: str, function: str) -> None:
+def test_finite_far_out(isa: str, precision: str, function: str) -> None:
     far = np.tile(np.array([-3e38, -1e5, 1e5, 3e38], dtype=np.float32), 4)
-    assert np.isfinite(evaluate(isa, function, far)).all()
+    assert np.isfinite(evaluate(isa, precision, function, far)).all()
 
 
 @pytest.mark.skipif(len({"avx512", "avx2"} & set(_kernel.isas())) < 2, reason="needs both AVX-512 and AVX2")
 @pytest.mark.parametrize("function", CASES)
-def test_same_bits_whatever_the_width(function: str) -> None:
+def test_float32_has_the_same_bits_whatever_the_width(function: str) -> None:
     inputs = CASES[function][0].astype(np.float32)
-    np.testing.assert_array_equal(evaluate("avx512", function, inputs), evaluate("avx2", function, inputs))
+    wide, narrow = (evaluate(isa, "float32", function, inputs) for isa in ("avx512", "avx2"))
+    np.testing.assert_array_equal(wide, narrow)
+
+
+@pytest.mark.parametrize("function", CASES)
+def test_int8_has_the_same_bits_on_every_instruction_set(function: str) -> None:
+    inputs = CASES[function][0].astype(np.float32)
+    first, *others = (evaluate(isa, "int8", function, inputs) for isa in _kernel.isas("int8"))
+    for other in others:
+        np.testing.assert_array_equal(other, first)

@@ -9,7 +9,7 @@ from ostinato.models import registry
 from ostinato.models.config import GaussianHead, HeadConfig, LogisticsHead, ModelConfig, MuLawHead, WaveNetConfig
 from ostinato.models.heads import make_head
 from ostinato.models.native import _kernel
-from ostinato.models.sampling.native import NativeSampler
+from ostinato.models.sampling.native import NativeSampler, Precision
 
 HEADS: list[HeadConfig] = [
     MuLawHead(levels=256),
@@ -21,9 +21,11 @@ HEADS: list[HeadConfig] = [
     GaussianHead(log_scale_min=-7.0),
 ]
 DRAWS = 600
+PRECISIONS: tuple[Precision, ...] = "float32", "int8"
+KERNELS = [(isa, precision) for precision in PRECISIONS for isa in _kernel.isas(precision)]
 
 
-def pool_of(head: HeadConfig, amplitude: float, isa: str) -> _kernel.Pool:
+def pool_of(head: HeadConfig, amplitude: float, isa: str, precision: Precision) -> _kernel.Pool:
     network = WaveNetConfig(
         residual_channels=1,
         skip_channels=1,
@@ -32,7 +34,8 @@ def pool_of(head: HeadConfig, amplitude: float, isa: str) -> _kernel.Pool:
         head=head,
         pre_emphasis=0.5 if amplitude == 2.0 else 0.0,
     )
-    return NativeSampler(registry.random_checkpoint(ModelConfig(name="x", network=network)), 1, isa)._pool
+    checkpoint = registry.random_checkpoint(ModelConfig(name="x", network=network))
+    return NativeSampler(checkpoint, 1, isa, precision=precision)._pool
 
 
 def random_parameters(head: HeadConfig, generator: np.random.Generator) -> NDArray[np.float32]:
@@ -47,12 +50,12 @@ def random_parameters(head: HeadConfig, generator: np.random.Generator) -> NDArr
     return parameters.astype(np.float32)
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.kind}-{head.parameters}")
-def test_draws_are_the_reference_s(head: HeadConfig, isa: str) -> None:
+def test_draws_are_the_reference_s(head: HeadConfig, isa: str, precision: Precision) -> None:
     generator = np.random.default_rng(5)
     amplitude = 1.0 if head.kind == "mu_law" else 2.0
-    pool = pool_of(head, amplitude, isa)
+    pool = pool_of(head, amplitude, isa, precision)
     parameters = random_parameters(head, generator)
     uniforms = ((generator.integers(0, 2**23, (DRAWS, head.draws)) + 0.5) * 2.0**-23).astype(np.float32)
     temperature = generator.choice(np.array([0.0, 0.3, 1.0, 2.0], dtype=np.float32), DRAWS)
@@ -72,11 +75,11 @@ def test_draws_are_the_reference_s(head: HeadConfig, isa: str) -> None:
         assert (apart <= 2.0**-15).mean() > 0.998  # the next level; or, rarer, the next component
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
-def test_extreme_parameters_stay_within_the_amplitude(isa: str) -> None:
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
+def test_extreme_parameters_stay_within_the_amplitude(isa: str, precision: Precision) -> None:
     for head in HEADS:
         amplitude = 1.0 if head.kind == "mu_law" else 2.0
-        pool = pool_of(head, amplitude, isa)
+        pool = pool_of(head, amplitude, isa, precision)
         for value in (-3e38, -100.0, 100.0, 3e38):
             for uniform in (2.0**-24, 1 - 2.0**-24):
                 parameters = np.full(head.parameters, value, dtype=np.float32)
@@ -84,18 +87,18 @@ def test_extreme_parameters_stay_within_the_amplitude(isa: str) -> None:
                 assert abs(drawn) <= amplitude
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
-def test_parameters_that_are_no_numbers_give_a_sample_within_the_amplitude(isa: str) -> None:
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
+def test_parameters_that_are_no_numbers_give_a_sample_within_the_amplitude(isa: str, precision: Precision) -> None:
     for head in HEADS:
         amplitude = 1.0 if head.kind == "mu_law" else 2.0
         parameters = np.full(head.parameters, np.nan, dtype=np.float32)
         uniforms = np.full(head.draws, 0.5, dtype=np.float32)
-        assert abs(pool_of(head, amplitude, isa).sample(parameters, uniforms, 1.0)) <= amplitude
+        assert abs(pool_of(head, amplitude, isa, precision).sample(parameters, uniforms, 1.0)) <= amplitude
 
 
-@pytest.mark.parametrize("isa", _kernel.isas())
-def test_levels_come_with_their_probabilities(isa: str) -> None:
-    pool = pool_of(MuLawHead(levels=5), 1.0, isa)
+@pytest.mark.parametrize(("isa", "precision"), KERNELS)
+def test_levels_come_with_their_probabilities(isa: str, precision: Precision) -> None:
+    pool = pool_of(MuLawHead(levels=5), 1.0, isa, precision)
     logits = np.array([0.0, 1.0, -2.0, 0.5, 1.5], dtype=np.float32)
     uniforms = ((np.arange(4000) + 0.5) / 4000).astype(np.float32)
     drawn = np.array([pool.sample(logits, u[None], 1.0) for u in uniforms])

@@ -22,11 +22,13 @@ from ostinato.models.config import Instrument, ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.native import _kernel
 from ostinato.models.sampling.contract import SamplerError
-from ostinato.models.sampling.native import NativeSampler, kernel_shape
+from ostinato.models.sampling.native import NativeSampler, Precision, kernel_shape
 from ostinato.models.wavenet import WaveNet
 from tests.models.sampling.networks import checkpoints, controls_for, frames_for
 
 ISAS = _kernel.isas()
+PRECISIONS: tuple[Precision, ...] = "float32", "int8"
+KERNELS = [(isa, precision) for precision in PRECISIONS for isa in _kernel.isas(precision)]
 KEY = 0xDEADBEEFCAFEBABE
 
 
@@ -85,17 +87,17 @@ def test_probe_equals_the_parallel_forward_of_the_registered(name: str) -> None:
 @given(checkpoint=checkpoints(), data=st.data())
 def test_no_bit_depends_on_neighbours_order_or_calls(checkpoint: Checkpoint, data: st.DataObject) -> None:
     """Streams advanced alone equal the same streams advanced together, in any order, cut anywhere."""
-    isa = data.draw(st.sampled_from(ISAS))
+    isa, precision = data.draw(st.sampled_from(KERNELS))
     streams = data.draw(st.integers(2, 19))
     frames = frames_for(checkpoint.config, 60) + 1
     controls = controls_for(checkpoint.config, streams, frames)
-    alone = NativeSampler(checkpoint, 1, isa)
+    alone = NativeSampler(checkpoint, 1, isa, precision=precision)
     expected = []
     for stream in range(streams):
         alone.reset(0, KEY + stream)
         expected.append(alone.advance([0], controls[stream : stream + 1])[0])
 
-    pool = NativeSampler(checkpoint, streams + 3, isa)
+    pool = NativeSampler(checkpoint, streams + 3, isa, data.draw(st.integers(1, 3)), precision)
     slots = data.draw(st.permutations(range(streams + 3)))[:streams]
     for stream, slot in enumerate(slots):
         pool.reset(slot, KEY + stream)
@@ -112,7 +114,7 @@ def test_no_bit_depends_on_neighbours_order_or_calls(checkpoint: Checkpoint, dat
 
 @pytest.mark.skipif(len({"avx512", "avx2"} & set(ISAS)) < 2, reason="needs both AVX-512 and AVX2")
 @pytest.mark.parametrize("name", ["tiny", "r32"])
-def test_the_fused_instruction_sets_agree_to_the_bit(name: str) -> None:
+def test_float32_agrees_to_the_bit_where_sums_are_fused(name: str) -> None:
     """Lanes are outputs, so only rounding could part them, and both fuse the same sums."""
     checkpoint = registry.load(name)
     controls = controls_for(checkpoint.config, 3, 4)
@@ -123,6 +125,66 @@ def test_the_fused_instruction_sets_agree_to_the_bit(name: str) -> None:
             sampler.reset(slot, KEY + slot)
         outs.append(sampler.advance([0, 1, 2], controls))
     np.testing.assert_array_equal(outs[0], outs[1])
+
+
+@settings(max_examples=40)
+@given(checkpoint=checkpoints(), streams=st.integers(1, 18))
+def test_int8_has_the_same_bits_on_every_instruction_set(checkpoint: Checkpoint, streams: int) -> None:
+    controls = controls_for(checkpoint.config, streams, frames_for(checkpoint.config, 50))
+    outs = [int8_stream(checkpoint, controls, isa) for isa in _kernel.isas("int8")]
+    for out in outs[1:]:
+        np.testing.assert_array_equal(out, outs[0])
+
+
+@pytest.mark.parametrize("name", ["r16", "r32", "r64"])  # the widths that have a kernel of their own
+@pytest.mark.parametrize("streams", [1, 3, 16])
+def test_int8_has_the_same_bits_where_the_environment_forces_an_instruction_set(
+    name: str, streams: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = registry.load(name)
+    controls = controls_for(checkpoint.config, streams, 4)
+    controls[..., FRAME.index("note")] = 60
+    outs = []
+    for isa in _kernel.isas("int8"):
+        monkeypatch.setenv("OSTINATO_ISA", isa)
+        outs.append(int8_stream(checkpoint, controls, None))
+    assert np.abs(outs[0]).max() > 0
+    for out in outs[1:]:
+        np.testing.assert_array_equal(out, outs[0])
+
+
+def int8_stream(checkpoint: Checkpoint, controls: NDArray[np.float32], isa: str | None) -> NDArray[np.float32]:
+    """What one sampler draws of every stream: [streams, T]."""
+    sampler = NativeSampler(checkpoint, len(controls), isa, precision="int8")
+    for slot in range(len(controls)):
+        sampler.reset(slot, KEY + slot)
+    return sampler.advance(list(range(len(controls))), controls)
+
+
+@pytest.mark.parametrize("name", ["tiny", "r32"])
+def test_an_int8_state_goes_on_to_the_bit_on_another_instruction_set(name: str) -> None:
+    checkpoint = registry.load(name)
+    controls = controls_for(checkpoint.config, 1, 12)
+    samplers = [NativeSampler(checkpoint, 1, isa, precision="int8") for isa in _kernel.isas("int8")]
+    samplers[0].reset(0, KEY)
+    samplers[0].advance([0], controls)
+    state = samplers[0].snapshot(0)
+    expected = samplers[0].advance([0], controls)
+    for sampler in samplers[1:]:
+        sampler.restore(0, state)
+        np.testing.assert_array_equal(sampler.advance([0], controls), expected)
+
+
+def test_a_state_of_another_precision_is_refused() -> None:
+    tiny = registry.load("tiny")
+    with pytest.raises(SamplerError, match="state"):
+        NativeSampler(tiny, 1, precision="int8").restore(0, NativeSampler(tiny, 1).snapshot(0))
+
+
+def test_int8_needs_a_calibration() -> None:
+    tiny = registry.load("tiny")
+    with pytest.raises(SamplerError, match=r"precision: 'int8' needs a calibration.*ostinato quantize"):
+        NativeSampler(Checkpoint(tiny.config, tiny.tensors), 1, precision="int8")
 
 
 def test_a_state_goes_on_in_another_slot_and_sampler() -> None:
@@ -167,8 +229,8 @@ def test_refuses_what_does_not_fit() -> None:
         sampler.probe(0, controls[0], np.zeros(5, np.float32))
     with pytest.raises(SamplerError, match="slots: 0"):
         NativeSampler(tiny, 0)
-    with pytest.raises(SamplerError, match="threads: 2"):
-        NativeSampler(tiny, 1, threads=2)
+    with pytest.raises(SamplerError, match="threads: 0"):
+        NativeSampler(tiny, 1, threads=0)
     with pytest.raises(SamplerError, match="state"):
         sampler.restore(0, NativeSampler(registry.load("r32"), 1).snapshot(0))
 
@@ -217,10 +279,11 @@ def test_binding_refuses_what_it_would_have_to_convert() -> None:
 
 def test_the_instruction_set_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = registry.load("tiny")
-    for isa in ISAS:
-        assert NativeSampler(tiny, 1, isa).build.isa == isa
+    for isa, precision in KERNELS:
+        assert NativeSampler(tiny, 1, isa, precision=precision).build.isa == isa
         monkeypatch.setenv("OSTINATO_ISA", isa)
-        assert NativeSampler(tiny, 1).build.isa == isa
+        build = NativeSampler(tiny, 1, precision=precision).build
+        assert (build.isa, build.precision) == (isa, precision)
     monkeypatch.setenv("OSTINATO_ISA", "mmx")
     with pytest.raises(SamplerError, match=r"isa: 'mmx' does not run here; there is .*portable"):
         NativeSampler(tiny, 1)
