@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ostinato.server.cost import LIVE_SHARE, ROUNDING
+from ostinato.server.cost import fits
 from ostinato.server.mailbox import Opening
 from ostinato.server.performance import Performance
 from ostinato.server.pool import Pool
@@ -73,9 +73,8 @@ def _keep_in_time(pools: Mapping[str, Pool], sessions: Iterable[Session], start:
     pool, voices = pools[start.model], start.voices
     fit = pool.live_voices
     if not fit:
-        message = (
-            f"mode: {start.model} draws at {pool.cost.one:.2f} of real time here, too slow to be live; fast is served"
-        )
+        speed = f"{pool.cost.rtf(1):.2f} of real time"
+        message = f"mode: {start.model} draws at {speed} here, too slow to be live; fast is served"
         raise ProtocolError("too_slow", message, param="mode", kind="capacity", close=CloseCode.OVER_LIMIT)
     if voices > fit:
         message = f"voices: {voices} are more than the {fit} that can be drawn in real time here"
@@ -83,7 +82,7 @@ def _keep_in_time(pools: Mapping[str, Pool], sessions: Iterable[Session], start:
     playing = Counter({start.model: voices})
     for session in sessions:
         playing[session.model] += len(session.slots) if session.live else 0
-    if sum(pools[name].cost.rtf(n) for name, n in playing.items()) > LIVE_SHARE + ROUNDING:
+    if not fits(sum(pools[name].cost.rtf(n) for name, n in playing.items())):
         raise full(f"{voices} live voices are asked for, and those that play leave no time for them")
 
 

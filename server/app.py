@@ -12,7 +12,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
+from ostinato.server.pool import SamplerConfig
 from ostinato.server.protocol import ErrorKind, HttpError, ProtocolError
 from ostinato.server.routes import health, models, stream, synthesize
 from ostinato.server.service import Service
@@ -39,8 +41,10 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
 
     Its engine starts and stops with the application's lifespan.
     """
-    config = EngineConfig(settings.engine, settings.device, settings.slots, settings.lead_ms, settings.idle_s)
-    service = Service(settings, Engine(checkpoints, config))
+    sampler = SamplerConfig(
+        settings.engine, settings.device, settings.slots, settings.precision, settings.threads or spare_cores()
+    )
+    service = Service(settings, Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, settings.idle_s)))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,10 +1,12 @@
-"""What a step costs by the voices in it, measured, and how many voices fit into real time."""
+"""What a step costs by the voices in it, as measured, and how many voices fit into real time."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
@@ -15,44 +17,88 @@ from ostinato.models.sampling.contract import Sampler
 
 LIVE_SHARE: Final = 0.85  # of real time that live voices may take; the rest is for deliveries and background work
 ROUNDING: Final = 1e-9
+SHARE_OF_ONE: Final = 0.2  # of a check's time, for one voice: on it hangs whether a model can be live at all
+SHARE_OF_MORE: Final = 0.06  # for each greater number of voices
 
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """Real-time factors of one voice and of several drawn together; between and beyond them, a straight line."""
+    """Real-time factors of steps of so many voices, as measured.
 
-    one: float
-    several: float
-    width: int = 1  # voices of `several`
+    Costs grow in stairs, a tile of streams or a thread's share at a time, so no line is drawn through them: a number
+    of voices costs what the next greater one that was measured does. What is beyond all of them is not promised.
+    """
+
+    measured: tuple[tuple[int, float], ...] = ()  # (voices, real-time factor)
 
     def rtf(self, voices: int) -> float:
-        """The real-time factor of so many voices."""
-        return self.one + self._another * (voices - 1) if voices else 0.0
-
-    def live_voices(self, most: int) -> int:
-        """How many fit into the live share of real time, at most so many."""
-        return max((n for n in range(1, most + 1) if self.rtf(n) <= LIVE_SHARE + ROUNDING), default=0)
+        """The most that so many voices cost: infinite where no step of so many was measured."""
+        if not voices:
+            return 0.0
+        return min((rtf for width, rtf in self.measured if width >= voices), default=math.inf)
 
     @property
-    def _another(self) -> float:
-        """What one more voice adds."""
-        return max(0.0, self.several - self.one) / (self.width - 1) if self.width > 1 else self.one
+    def live_voices(self) -> int:
+        """How many fit into the live share of real time."""
+        return max((width for width, _ in self.measured if fits(self.rtf(width))), default=0)
+
+
+def fits(rtf: float) -> bool:
+    """Whether live voices may take so much of real time."""
+    return rtf <= LIVE_SHARE + ROUNDING
+
+
+def measure_cost(sampler: Sampler, seconds: float, clock: Callable[[], float] = time.perf_counter) -> StepCost:
+    """Find how many voices fit into real time, and what fewer cost.
+
+    Takes so many seconds at most, or a single hop where that alone is longer; where time runs out, what was not
+    measured is not promised. What seems too slow is measured twice, since the machine may have had a bad moment.
+    """
+    deadline, cost = clock() + seconds, StepCost()
+
+    def measure(voices: int) -> float:
+        share = SHARE_OF_ONE if voices == 1 else SHARE_OF_MORE
+        return step_rtf(sampler, voices, min(share * seconds, deadline - clock()), clock)
+
+    while voices := next_width(cost, sampler.slots):
+        if cost.measured and clock() >= deadline:
+            break
+        rtf = measure(voices)
+        if not fits(rtf) and clock() < deadline:
+            rtf = min(rtf, measure(voices))
+        cost = StepCost((*cost.measured, (voices, rtf)))
+    return cost
+
+
+def next_width(cost: StepCost, slots: int) -> int | None:
+    """How many voices to measure next: twice as many until they do not fit, then the middle of what is open.
+
+    Once it is known how many fit, the middle of the widest gap below; None where nothing is left.
+    """
+    most, widths = cost.live_voices, sorted(width for width, _ in cost.measured)
+    too_many = min((width for width in widths if width > most), default=None)
+    if too_many is None and most < slots:
+        return min(max(1, 2 * most), slots)
+    if too_many is not None and too_many - most > 1:
+        return (most + too_many) // 2
+    gap, low = max(((high - low, low) for low, high in pairwise(widths) if high <= most), default=(1, 0))
+    return low + gap // 2 if gap > 1 else None
 
 
 def step_rtf(sampler: Sampler, voices: int, seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
-    """The real-time factor of the first slots of a sampler, measured for so long; two hops at least.
+    """The real-time factor of the first slots of a sampler, measured for so long at most, one hop at least.
 
     It is the median over hops, so that what else the machine does for a moment does not count. The first hop, which
-    fills caches, is left out.
+    fills caches, is left out, unless it took so long that there was no time for a second.
     """
     config, slots, spent = sampler.config, range(voices), list[float]()
     network, voice = config.network, VoiceTimeline(note=60.0, velocity=0.8, instrument=0, onset=0)
+    until = clock() + seconds
     for slot in slots:
         sampler.reset(slot, slot)
-    until, hop = 0.0, 0
-    while len(spent) < 2 or clock() < until:
+    while not spent or clock() + spent[-1] < until:
         frames = voice.frames(
-            hop * network.hop,
+            len(spent) * network.hop,
             1,
             hop=network.hop,
             sample_rate=network.sample_rate,
@@ -63,6 +109,4 @@ def step_rtf(sampler: Sampler, voices: int, seconds: float, clock: Callable[[], 
         began = clock()
         sampler.advance(slots, controls)
         spent.append(clock() - began)
-        until = until or clock() + seconds
-        hop += 1
-    return median(spent[1:]) / network.hop * network.sample_rate
+    return median(spent[1:] or spent) / network.hop * network.sample_rate

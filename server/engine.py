@@ -7,25 +7,25 @@ session's mailbox, and wakes it; it answers through the same mailboxes.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.sampling.choose import DeviceName, EngineName
-from ostinato.models.sampling.contract import Build, Sampler
+from ostinato.models.sampling.contract import Sampler
 from ostinato.server.admission import admit, full
 from ostinato.server.latency import LatencyReport, Monitor, budget_us
 from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.measurements import Step
-from ostinato.server.pool import Card, Pool
+from ostinato.server.pool import Card, Pool, SamplerConfig, WarmUp
 from ostinato.server.protocol import (
     CloseCode,
     ProtocolError,
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 OPENINGS: Final = 256  # that may wait for the engine
 STATS_S: Final = 1.0
 SHORTEST_WAIT_S: Final = 0.0005
+CHECK_S: Final = 0.25  # of measuring before the first session, shared by all models
 MEASURE_AGAIN_S: Final = 5.0  # without a session, where a model is too slow to be live
 
 
@@ -45,22 +46,9 @@ MEASURE_AGAIN_S: Final = 5.0  # without a session, where a model is too slow to 
 class EngineConfig:
     """How samplers are opened, and what sessions get by default."""
 
-    engine: EngineName = "auto"
-    device: DeviceName = "auto"
-    slots: int = 32  # of each model
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
     lead_ms: float = 200.0
     idle_s: float = 600.0  # without a word and without a sound
-
-
-@dataclass(frozen=True)
-class WarmUp:
-    """What a model showed when it was loaded."""
-
-    model: str
-    build: Build
-    why: str  # this sampler
-    rtf: float  # of one stream
-    live_voices: int  # that fit into real time, if this model alone is played
 
 
 @dataclass(frozen=True)
@@ -79,6 +67,7 @@ class Engine:
     def __init__(self, checkpoints: Mapping[str, Checkpoint], config: EngineConfig) -> None:
         self.cards: Final = {name: Card.of(checkpoint) for name, checkpoint in checkpoints.items()}
         self.warm_ups: tuple[WarmUp, ...] = ()  # filled when `ready` is set
+        self.check_s = 0.0  # what measuring took before that
         self.ready = threading.Event()
         self.fault: Exception | None = None  # why the thread ended before it was stopped
         self.latency: LatencyReport  # replaced once a second
@@ -89,6 +78,7 @@ class Engine:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ostinato-engine", daemon=True)
         self._pools: dict[str, Pool] = {}
+        self._measured_at = -math.inf  # again since the models were loaded
         self._sessions: dict[str, Session] = {}
         self._scheduler = Scheduler()
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
@@ -154,25 +144,27 @@ class Engine:
             self._shut()
 
     def _load(self) -> None:
-        config = self._config
         for name, checkpoint in self._checkpoints.items():
-            self._pools[name] = Pool(checkpoint, config.engine, config.device, config.slots)
+            self._pools[name] = Pool(checkpoint, self._config.sampler)
         self._checkpoints.clear()
+        began = time.perf_counter()
+        for pool in self._pools.values():
+            pool.measure(CHECK_S / len(self._pools))
+        self.check_s = time.perf_counter() - began
         self._tell_costs()
         self.ready.set()
 
     def _tell_costs(self) -> None:
-        self._measured_at = time.monotonic()
-        pools = self._pools.items()
-        self.warm_ups = tuple(WarmUp(name, p.build, p.why, p.cost.one, p.live_voices) for name, p in pools)
+        self.warm_ups = tuple(pool.showed(name) for name, pool in self._pools.items())
 
     def _measure_again(self) -> None:
-        """What seemed too slow to be live may have been measured at a bad moment."""
+        """What seemed too slow to be live may have been measured at a bad moment, or while it was still set up."""
         if time.monotonic() - self._measured_at < MEASURE_AGAIN_S or all(w.live_voices for w in self.warm_ups):
             return
         for pool in self._pools.values():
             if not pool.live_voices:
-                pool.measure()
+                pool.measure(CHECK_S)
+        self._measured_at = time.monotonic()
         self._tell_costs()
 
     def _listen(self) -> None:

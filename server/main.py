@@ -16,6 +16,7 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.registry import load_name_or_folder
 from ostinato.server.app import create_app
 from ostinato.server.engine import Engine
+from ostinato.server.pool import WarmUp
 from ostinato.server.protocol import MESSAGE_BYTES
 from ostinato.server.settings import Settings
 from ostinato.server.websocket import StreamProtocol
@@ -129,5 +130,11 @@ async def _announce(server: uvicorn.Server, listener: socket.socket, engine: Eng
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     for w in engine.warm_ups:
-        sampler = f"{w.build.engine}/{w.build.isa} ({w.why})"
-        print(f"ostinato: {w.model} on {sampler}, RTF {w.rtf:.3f}, at {url}", file=sys.stderr, flush=True)
+        print(f"ostinato: {w.model} on {_told(w)}, RTF {w.rtf:.3f}, at {url}", file=sys.stderr, flush=True)
+
+
+def _told(warm_up: WarmUp) -> str:
+    """What a model runs on, and why."""
+    build = warm_up.build
+    threads = f", {build.threads} threads" if build.threads > 1 else ""
+    return f"{build.engine}/{build.isa}/{build.precision}{threads} ({warm_up.why})"

@@ -10,12 +10,20 @@ from typing import Final
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
 from ostinato.models.controls import ControlSpec, control_specs
-from ostinato.models.sampling.choose import DeviceName, EngineName, open_sampler
+from ostinato.models.sampling.choose import DeviceName, EngineName, PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Build, Sampler
-from ostinato.server.cost import LIVE_SHARE, StepCost, step_rtf
+from ostinato.server.cost import StepCost, measure_cost
 
-MEASURE_S: Final = 0.1  # for one voice, and again for several
-SEVERAL: Final = 8
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How a model's sampler is opened."""
+
+    engine: EngineName = "auto"
+    device: DeviceName = "auto"
+    slots: int = 32
+    precision: PrecisionName = "auto"
+    threads: int = 1  # at most; they are one team, whatever the number of models, since one model is drawn at a time
 
 
 @dataclass(frozen=True)
@@ -34,16 +42,28 @@ class Card:
         return cls(config, specs, checkpoint.parameters)
 
 
+@dataclass(frozen=True)
+class WarmUp:
+    """What a model showed when it was loaded, or measured again."""
+
+    model: str
+    build: Build
+    why: str  # this sampler
+    rtf: float  # of one stream
+    live_voices: int  # that fit into real time, if this model alone is played
+
+
 class Pool:
     """One model's sampler and its free slots. Belongs to the engine's thread."""
 
-    def __init__(self, checkpoint: Checkpoint, engine: EngineName, device: DeviceName, slots: int) -> None:
+    def __init__(self, checkpoint: Checkpoint, config: SamplerConfig) -> None:
         self.card: Final = Card.of(checkpoint)
         self.sampler: Sampler
-        self.sampler, self.why = open_sampler(checkpoint, engine, device, slots)
-        self._free = list(range(slots))
-        self.cost: StepCost
-        self.measure()
+        self.sampler, self.why = open_sampler(
+            checkpoint, config.engine, config.device, config.slots, config.precision, config.threads
+        )
+        self._free = list(range(config.slots))
+        self.cost = StepCost()  # nothing is promised before `measure`
 
     @property
     def build(self) -> Build:
@@ -66,20 +86,18 @@ class Pool:
         for slot in slots:
             heapq.heappush(self._free, slot)
 
-    def measure(self) -> None:
-        """Measure what a step costs, 300 ms at most unless the model is far slower than real time.
+    def measure(self, seconds: float) -> None:
+        """Measure what steps cost, for so long at most, or one hop where that alone is longer.
 
         Takes slots for it, so nobody may have reserved any.
         """
-        width = min(SEVERAL, self.sampler.slots)
-        one = several = step_rtf(self.sampler, 1, MEASURE_S)
-        if one <= LIVE_SHARE and width > 1:
-            several = step_rtf(self.sampler, width, MEASURE_S)
-        else:
-            width = 1
-        self.cost = StepCost(one, several, width)
+        self.cost = measure_cost(self.sampler, seconds)
 
     @property
     def live_voices(self) -> int:
         """How many voices it can play at once in real time, with nothing else to do."""
-        return self.cost.live_voices(self.sampler.slots)
+        return self.cost.live_voices
+
+    def showed(self, name: str) -> WarmUp:
+        """What was measured last, to be told under the name that the model is served by."""
+        return WarmUp(name, self.build, self.why, self.cost.rtf(1), self.live_voices)

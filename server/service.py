@@ -43,10 +43,7 @@ class Service:
         engine = self.engine
         if engine.fault is not None:
             return f"the engine stopped: {engine.fault}"
-        if not engine.ready.is_set():
-            return "models are being loaded"
-        slow = [f"{w.model} at {w.rtf:.2f} of real time" for w in engine.warm_ups if not w.live_voices]
-        return f"too slow to be live: {', '.join(slow)}" if slow else None
+        return None if engine.ready.is_set() else "models are being loaded"
 
 
 def service_of(connection: HTTPConnection) -> Service:

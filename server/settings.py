@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ostinato.models.sampling.choose import DeviceName, EngineName
+from ostinato.models.sampling.choose import DeviceName, EngineName, PrecisionName
 from ostinato.server.protocol import LEAST_LEAD_MS
 
 PREFIX: Final = "OSTINATO_"
@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     models: Annotated[tuple[str, ...], NoDecode] = Field(("default",), min_length=1)  # names, or checkpoint folders
     engine: EngineName = "auto"
     device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
+    threads: int | None = Field(None, ge=1, le=1024)  # of the native engine; None: every core but one, for the rest
     slots: int = Field(32, ge=1, le=4096)  # voices of each model at once
     lead_ms: float = Field(200.0, ge=LEAST_LEAD_MS, le=10_000.0)  # where a session names none
     start_s: float = Field(10.0, gt=0.0)  # a socket waits so long for session.start

@@ -10,6 +10,7 @@ import typer
 
 Engine: TypeAlias = Literal["auto", "native", "torch", "naive"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Precision: TypeAlias = Literal["auto", "float32", "int8"]
 Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]
 
 

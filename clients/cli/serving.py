@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.clients.cli.faults import ExitCode, Fault, bad_input
-from ostinato.clients.cli.options import Device, Engine, Json
+from ostinato.clients.cli.options import Device, Engine, Json, Precision
 
 
 def serve(
@@ -17,6 +17,12 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Default 8000.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="Default auto: the fastest there is.")] = None,
     device: Annotated[Device | None, typer.Option(help="Default auto.")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Default auto: the fastest that keeps the model's quality.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Of the native engine, at most. Default: every core but one.")
+    ] = None,
     slots: Annotated[int | None, typer.Option(help="Voices of each model at once. Default 32.")] = None,
     lead_ms: Annotated[float | None, typer.Option(help="Audio ahead of a listener. Default 200.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default info.")] = None,
@@ -37,6 +43,8 @@ def serve(
             port=port,
             engine=engine,
             device=device,
+            precision=precision,
+            threads=threads,
             slots=slots,
             lead_ms=lead_ms,
             log_level=log_level,

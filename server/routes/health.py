@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from ostinato.server.latency import LatencyReport
 from ostinato.server.service import Service, authorised, service_of
 
 router = APIRouter()
+
+
+class NotReady(BaseModel):
+    """Why no session can be taken."""
+
+    status: Literal["not ready"] = "not ready"
+    reason: str
+
+
+class Readiness(BaseModel):
+    """What can be had: of every model `fast` sessions and synthesis, of some live sessions too."""
+
+    status: Literal["ready"] = "ready"
+    live: tuple[str, ...]  # models that are drawn faster than real time
+    too_slow: dict[str, float]  # those that are not, and their real-time factors
+    check_s: float  # what finding that out took at the start
 
 
 @router.get("/healthz")
@@ -20,13 +37,18 @@ def healthz(service: Annotated[Service, Depends(service_of)]) -> JSONResponse:
     return JSONResponse({"status": "alive" if alive else "dead"}, 200 if alive else 503)
 
 
-@router.get("/readyz")
-def readyz(service: Annotated[Service, Depends(service_of)]) -> JSONResponse:
-    """200 when models are loaded, warmed up, and drawn faster than real time."""
-    fault = service.fault
+@router.get("/readyz", responses={503: {"description": "No session can be taken; `reason` tells why."}})
+def readyz(service: Annotated[Service, Depends(service_of)], response: Response) -> Readiness | NotReady:
+    """200 when models are loaded and warmed up."""
+    engine, fault = service.engine, service.fault
     if fault is not None:
-        return JSONResponse({"status": "not ready", "reason": fault}, 503, headers={"Retry-After": "1"})
-    return JSONResponse({"status": "ready"})
+        response.status_code, response.headers["Retry-After"] = 503, "1"
+        return NotReady(reason=fault)
+    return Readiness(
+        live=tuple(w.model for w in engine.warm_ups if w.live_voices),
+        too_slow={w.model: round(w.rtf, 3) for w in engine.warm_ups if not w.live_voices},
+        check_s=round(engine.check_s, 3),
+    )
 
 
 @router.get("/v1/latency")

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from ostinato.server.pool import Card
+from ostinato.server.pool import Card, WarmUp
 from ostinato.server.protocol import ProtocolError
 from ostinato.server.service import Service, authorised
 
@@ -38,6 +38,16 @@ class InstrumentInfo(BaseModel):
     temperature: float  # times the control's
 
 
+class EngineInfo(BaseModel):
+    """What draws a model here. The same engine, precision and instruction set give the same bytes for a seed."""
+
+    engine: str
+    precision: str
+    isa: str
+    device: str
+    threads: int  # at most
+
+
 class ModelInfo(BaseModel):
     """One model."""
 
@@ -52,6 +62,7 @@ class ModelInfo(BaseModel):
     receptive_field: int  # samples
     macs_per_sample: int
     live_voices: int | None  # that this server can play at once in real time; None until it is measured
+    engine: EngineInfo | None  # None until then, too
     instruments: tuple[InstrumentInfo, ...]
     controls: tuple[ControlInfo, ...]
 
@@ -62,7 +73,7 @@ class ModelList(BaseModel):
     models: tuple[ModelInfo, ...]
 
 
-def describe(name: str, card: Card, live_voices: int | None) -> ModelInfo:
+def describe(name: str, card: Card, warm_up: WarmUp | None) -> ModelInfo:
     """A card as the wire shows it."""
     config, network = card.config, card.config.network
     return ModelInfo(
@@ -76,7 +87,8 @@ def describe(name: str, card: Card, live_voices: int | None) -> ModelInfo:
         parameters=card.parameters,
         receptive_field=network.receptive_field,
         macs_per_sample=network.macs_per_sample,
-        live_voices=live_voices,
+        live_voices=warm_up.live_voices if warm_up else None,
+        engine=EngineInfo(**asdict(warm_up.build)) if warm_up else None,
         instruments=tuple(InstrumentInfo(**instrument.model_dump()) for instrument in config.instruments),
         controls=tuple(ControlInfo(**asdict(spec)) for spec in card.controls),
     )
@@ -85,8 +97,8 @@ def describe(name: str, card: Card, live_voices: int | None) -> ModelInfo:
 @router.get("/v1/models")
 def models(service: Annotated[Service, Depends(authorised)]) -> ModelList:
     """Every model served."""
-    live = _live_voices(service)
-    return ModelList(models=tuple(describe(name, card, live.get(name)) for name, card in service.engine.cards.items()))
+    shown, cards = _warm_ups(service), service.engine.cards
+    return ModelList(models=tuple(describe(name, card, shown.get(name)) for name, card in cards.items()))
 
 
 @router.get("/v1/models/{model_id}")
@@ -96,8 +108,8 @@ def model(model_id: str, service: Annotated[Service, Depends(authorised)]) -> Mo
     if card is None:
         known = ", ".join(service.engine.cards)
         raise ProtocolError("unknown_model", f"model: {model_id!r} is not served; there are {known}", param="model")
-    return describe(model_id, card, _live_voices(service).get(model_id))
+    return describe(model_id, card, _warm_ups(service).get(model_id))
 
 
-def _live_voices(service: Service) -> dict[str, int]:
-    return {warm_up.model: warm_up.live_voices for warm_up in service.engine.warm_ups}
+def _warm_ups(service: Service) -> dict[str, WarmUp]:
+    return {warm_up.model: warm_up for warm_up in service.engine.warm_ups}

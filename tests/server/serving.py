@@ -57,7 +57,7 @@ class Serving:
 
     def settled(self) -> bool:
         """Whether every slot becomes free again, soon."""
-        return eventually(lambda: self.free_slots == self.engine._config.slots)
+        return eventually(lambda: self.free_slots == self.engine._config.sampler.slots)
 
 
 def eventually(condition: Any, patience_s: float = PATIENCE_S) -> bool:  # noqa: ANN401
@@ -70,7 +70,8 @@ def eventually(condition: Any, patience_s: float = PATIENCE_S) -> bool:  # noqa:
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[Serving]:  # noqa: ANN401
+def serving(*, wait: bool = True, **settings: Any) -> Iterator[Serving]:  # noqa: ANN401
+    """A server; wait: until its models are loaded."""
     chosen = read_settings(**{"models": ("tiny",), "port": 0, "log_level": "error", **settings})
     app = create_app(chosen, load_models(chosen.models))
     with bind(chosen.host, chosen.port) as listener:
@@ -79,7 +80,7 @@ def serving(**settings: Any) -> Iterator[Serving]:  # noqa: ANN401
         thread.start()
         engine: Engine = app.state.service.engine
         try:
-            assert engine.ready.wait(PATIENCE_S)
+            assert not wait or engine.ready.wait(PATIENCE_S)
             assert eventually(lambda: server.started)
             yield Serving(listener.getsockname()[1], engine)
         finally:

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from ostinato.models.sampling.contract import Sampler
-from ostinato.server import engine, pool
-from ostinato.server.protocol import Error, SessionCreated
-from tests.server.serving import Heard, Listener, Serving, eventually, serving
+from ostinato.server import cost, engine
+from ostinato.server.protocol import Error, NoteOn, SessionCreated, SessionEnd
+from tests.server.serving import Heard, Listener, Serving, eventually, serving, whole
 
 Cost = Callable[[int], float]
 
@@ -19,10 +19,10 @@ Cost = Callable[[int], float]
 def costing(monkeypatch: pytest.MonkeyPatch, rtf: Cost) -> None:
     """Let so many voices measure so."""
 
-    def measured(_: Sampler, voices: int, __: float) -> float:
+    def measured(_: Sampler, voices: int, *__: object) -> float:
         return rtf(voices)
 
-    monkeypatch.setattr(pool, "step_rtf", measured)
+    monkeypatch.setattr(cost, "step_rtf", measured)
 
 
 def refused(server: Serving, **fields: object) -> Heard:
@@ -34,8 +34,11 @@ def live_voices(server: Serving) -> int:
     return int(httpx.get(f"{server.url}/v1/models/tiny").json()["live_voices"])
 
 
-def ready(server: Serving) -> bool:
-    return httpx.get(f"{server.url}/readyz").status_code == 200
+def readiness(server: Serving) -> dict[str, object]:
+    answer = httpx.get(f"{server.url}/readyz")
+    assert answer.status_code == 200
+    told: dict[str, object] = answer.json()
+    return told
 
 
 def synthesized(server: Serving) -> int:
@@ -80,17 +83,33 @@ def test_models_share_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
             second.start(model="r32", voices=2).hear_until(SessionCreated)
 
 
-def test_a_model_too_slow_to_be_live_is_measured_again_and_serves_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_too_slow_to_be_live_is_served_fast_and_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     costing(monkeypatch, lambda _: 1.5)
     monkeypatch.setattr(engine, "MEASURE_AGAIN_S", 0.1)
     with serving() as server:
         assert live_voices(server) == 0
-        assert not ready(server)
+        told = readiness(server)
+        assert (told["status"], told["live"], told["too_slow"]) == ("ready", [], {"tiny": 1.5})
         heard = refused(server, mode="live")
         error = heard.one(Error).error
         assert (error.code, error.param, heard.close_code) == ("too_slow", "mode", 4413)
         assert "1.50 of real time" in error.message
+        with Listener(server) as listener:
+            whole(listener.start(mode="fast").say(NoteOn(event_id="on", note=60), SessionEnd()).hear_out())
         assert synthesized(server) == 200
         costing(monkeypatch, lambda _: 0.01)
-        assert eventually(lambda: ready(server))
+        assert eventually(lambda: readiness(server)["live"] == ["tiny"])
         assert live_voices(server) == 32
+
+
+def test_one_model_too_slow_keeps_no_other_from_being_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(sampler: Sampler, voices: int, *_: object) -> float:
+        return (0.1 if sampler.config.name == "tiny" else 1.5) * voices
+
+    monkeypatch.setattr(cost, "step_rtf", measured)
+    with serving(models=("tiny", "r32"), slots=8) as server:
+        told = readiness(server)
+        assert (told["live"], told["too_slow"]) == (["tiny"], {"r32": 1.5})
+        assert refused(server, model="r32").one(Error).error.code == "too_slow"
+        with Listener(server) as listener:
+            listener.start(voices=8).hear_until(SessionCreated)

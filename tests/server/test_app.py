@@ -1,13 +1,16 @@
 import subprocess
 import sys
+import threading
+from dataclasses import asdict
 
 import httpx
 import pytest
 from websockets.sync.client import connect
 
 from ostinato.models import registry
+from ostinato.server.pool import Pool
 from ostinato.server.protocol import Error, NoteOn, SessionCreated, Stats
-from tests.server.serving import Listener, Serving, serving
+from tests.server.serving import Listener, Serving, serving, whole
 
 KEY = "a key that nobody guesses"
 
@@ -34,16 +37,56 @@ def test_an_unknown_model_or_path_is_answered_in_the_one_shape_of_errors(server:
 
 def test_a_warm_server_is_ready(server: Serving) -> None:
     assert httpx.get(f"{server.url}/healthz").json() == {"status": "alive"}
-    assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready"}
+    told = httpx.get(f"{server.url}/readyz").json()
+    assert (told["status"], told["live"], told["too_slow"]) == ("ready", ["tiny"], {})
+    assert told["check_s"] > 0
 
 
-def test_a_server_slower_than_real_time_is_alive_but_not_ready() -> None:
+def test_a_server_slower_than_real_time_is_ready_for_what_is_not_live() -> None:
     with serving(engine="naive", slots=1) as server:
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
         answer = httpx.get(f"{server.url}/readyz")
-        assert answer.status_code == 503
-        assert "too slow to be live: tiny at" in answer.json()["reason"]
-        assert answer.headers["retry-after"]
+        assert answer.status_code == 200
+        assert answer.json()["live"] == []
+        assert answer.json()["too_slow"]["tiny"] > 1
+        with Listener(server) as listener:
+            assert listener.start(mode="live").refused().error.code == "too_slow"
+        with Listener(server) as listener:
+            whole(listener.start(mode="fast", duration_s=0.01).say(NoteOn(event_id="on", note=60)).hear_out())
+
+
+def test_until_its_models_are_loaded_a_server_is_alive_but_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    loading = threading.Event()
+    measure = Pool.measure
+
+    def wait_and_measure(pool: Pool, seconds: float) -> None:
+        assert loading.wait(20)
+        measure(pool, seconds)
+
+    monkeypatch.setattr(Pool, "measure", wait_and_measure)
+    with serving(wait=False) as server:
+        try:
+            answer = httpx.get(f"{server.url}/readyz")
+            assert httpx.get(f"{server.url}/healthz").status_code == 200
+            assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+            assert answer.json()["reason"] == "models are being loaded"
+            assert answer.headers["retry-after"]
+        finally:
+            loading.set()
+        assert server.engine.ready.wait(20)
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+
+
+def test_models_tell_what_draws_them(server: Serving) -> None:
+    (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
+    (warm_up,) = server.engine.warm_ups
+    assert model["engine"] == asdict(warm_up.build)
+    assert model["engine"]["engine"] == "native"
+
+
+def test_precision_and_threads_are_those_asked_for() -> None:
+    with serving(precision="float32", threads=1, slots=2) as server:
+        build = httpx.get(f"{server.url}/v1/models/tiny").json()["engine"]
+        assert (build["precision"], build["threads"]) == ("float32", 1)
 
 
 def test_latency_is_reported_for_the_engine_and_each_session(server: Serving) -> None:

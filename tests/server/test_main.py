@@ -28,7 +28,9 @@ def test_it_tells_in_one_line_what_it_serves_and_stops_when_asked() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVE], stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         line = server.stderr.readline()
-        told = re.fullmatch(r"ostinato: tiny on native/\w+ \(the fastest on a CPU\), RTF (\S+), at (\S+)\n", line)
+        told = re.fullmatch(
+            r"ostinato: tiny on native/\w+/\w+(?:, \d+ threads)? \(the fastest on a CPU\), RTF (\S+), at (\S+)\n", line
+        )
         assert told, line
         assert 0 < float(told[1]) < 1
         assert httpx.get(f"{told[2]}/readyz").status_code == 200

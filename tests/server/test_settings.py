@@ -25,7 +25,17 @@ def test_an_unknown_variable_is_refused_by_name_and_value(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "abc"), ("PORT", "70000"), ("ENGINE", "gpu"), ("SLOTS", "0"), ("LEAD_MS", "5"), ("LEAD_MS", "nan")],
+    [
+        ("PORT", "abc"),
+        ("PORT", "70000"),
+        ("ENGINE", "gpu"),
+        ("PRECISION", "int4"),
+        ("THREADS", "0"),
+        ("THREADS", "many"),
+        ("SLOTS", "0"),
+        ("LEAD_MS", "5"),
+        ("LEAD_MS", "nan"),
+    ],
 )
 def test_a_malformed_value_is_refused_by_name_and_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"OSTINATO_{name}", value)
