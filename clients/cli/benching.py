@@ -15,6 +15,7 @@ from ostinato.clients.cli.options import Json, within
 
 if TYPE_CHECKING:
     from ostinato.models.benching.interference import Watch
+    from ostinato.models.benching.limits import Limits
     from ostinato.models.benching.report import Report
     from ostinato.models.benching.rows import Plan, Row
 
@@ -78,14 +79,15 @@ def bench(
         watch = Watch()
         watch.wait_and_look()
         _warn_if_busy(watch)
-        rows = _measured(plan, watch, quiet=json)
+        limits = _limits_of(plan)
+        rows = _measured(plan, limits, watch, quiet=json)
         if streams_picture:
             _draw_streams(streams_picture, tuple(model) if model else ("default", "r64"), watch)
         if picture:
             from ostinato.models.benching.bottleneck import draw
 
             draw(plan.models[0], picture)
-        report = report_of(rows, watch)
+        report = report_of(rows, limits, watch)
         if table:
             write_between_markers(table, markdown(report))
     _tell(report, json=json)
@@ -94,7 +96,16 @@ def bench(
         _check(report)
 
 
-def _measured(plan: Plan, watch: Watch, *, quiet: bool) -> list[Row]:
+def _limits_of(plan: Plan) -> Limits | None:
+    """Of the instruction set that the native kernel will take; None where the plan is without it."""
+    if "native" not in plan.measured_engines:
+        return None
+    from ostinato.models.benching.limits import measured_limits
+
+    return measured_limits()
+
+
+def _measured(plan: Plan, limits: Limits | None, watch: Watch, *, quiet: bool) -> list[Row]:
     """All rows, each shown as it comes unless only programs listen."""
     from ostinato.models.benching.rows import measure
     from ostinato.models.benching.table import headings, line
@@ -102,7 +113,7 @@ def _measured(plan: Plan, watch: Watch, *, quiet: bool) -> list[Row]:
     if not quiet:
         print(headings())
     rows = []
-    for row in measure(plan, watch):
+    for row in measure(plan, limits, watch):
         rows.append(row)
         if not quiet:
             print(line(row), flush=True)

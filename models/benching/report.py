@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ostinato.models.benching.bars import BARS, Verdict, judge
 from ostinato.models.benching.interference import Watch
+from ostinato.models.benching.limits import Limits
 from ostinato.models.benching.machine import Machine, this_machine
 from ostinato.models.benching.rows import Row
-
-if TYPE_CHECKING:
-    from ostinato.models.benching.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,14 @@ class Report:
         return asdict(self)
 
 
-def report_of(rows: Sequence[Row], watch: Watch) -> Report:
-    """A report of rows just measured here; measures the limits, 0.2 s."""
-    isa = next((row.isa for row in rows if row.engine == "native"), None)
+def report_of(rows: Sequence[Row], limits: Limits | None, watch: Watch) -> Report:
+    """A report of rows just measured here."""
     measured = {row.model for row in rows}
     return Report(
         machine=this_machine(),
-        limits=_limits(isa) if isa else None,
+        limits=limits,
         busy=watch.busy,
         share_of_others=round(watch.share, 3),
         rows=tuple(rows),
         bars=judge(rows, (bar for bar in BARS if bar.model in measured)),
     )
-
-
-def _limits(isa: str) -> Limits:
-    from ostinato.models.benching.limits import measured_limits  # needs the kernel
-
-    return measured_limits(isa)

@@ -12,7 +12,8 @@ from typing import Final, Literal, TypeAlias
 
 from ostinato.models import registry
 from ostinato.models.benching.interference import Watch
-from ostinato.models.benching.roofline import Precision, Rates, Work, roofline_us, work_of_step
+from ostinato.models.benching.limits import Limits
+from ostinato.models.benching.roofline import PRECISIONS, Precision, Work, roofline_us, work_of_step
 from ostinato.models.benching.timing import Stopwatch, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.choose import open_sampler
@@ -38,9 +39,9 @@ class Plan:
         seconds: about so long for each row.
     """
 
-    models: tuple[str, ...] = ("default", "tiny", "r32", "r64")
+    models: tuple[str, ...] = ("default", "tiny", "r16", "r32", "r64")
     engines: tuple[Engine, ...] | None = None
-    precisions: tuple[Precision, ...] = ("float32",)
+    precisions: tuple[Precision, ...] = PRECISIONS
     streams: tuple[int, ...] = (1, 8, 16)
     threads: int = 1
     device: Device = "cpu"
@@ -70,8 +71,8 @@ class Row:
     rtf: float  # step_us / microseconds of a sample at the model's rate
     speedup_vs_torch: float | None  # same model and streams, this run
     macs_per_sample: int
-    weight_bytes: int | None  # read by a step on its own; None where `roofline_us` is
-    roofline_us: float | None  # that a step takes at least on this machine; native engine alone
+    weight_bytes: int | None  # of a step; None where `roofline_us` is
+    roofline_us: float | None  # of a step at this machine's limits; native engine alone
     fraction_of_roofline: float | None  # roofline_us / step_us
 
 
@@ -85,17 +86,11 @@ class _Subject:
     stopwatch: Stopwatch
     work: Work | None
 
-    def rates(self) -> Rates | None:
-        """The machine's, measured now; None without work."""
-        if self.work is None:
-            return None
-        from ostinato.models.benching.limits import measured_rates
 
-        return measured_rates(self.work, self.precision, self.build.isa)
-
-
-def measure(plan: Plan, watch: Watch) -> Iterator[Row]:
+def measure(plan: Plan, limits: Limits | None, watch: Watch) -> Iterator[Row]:
     """Rows as they come: for each model and number of streams torch first, since ratios are against it.
+
+    Without limits there are no rooflines.
 
     Raises:
         SamplerError: where a sampler of the plan can't be had.
@@ -107,8 +102,15 @@ def measure(plan: Plan, watch: Watch) -> Iterator[Row]:
     for model in plan.models:
         checkpoint = registry.load_name_or_folder(model)
         for streams in plan.streams:
-            yield from _compare(plan, checkpoint, streams)
+            yield from _compare(plan, checkpoint, streams, limits)
             watch.look()
+
+
+def _roofline_us(subject: _Subject, limits: Limits) -> float | None:
+    if subject.work is None:
+        return None
+    multiplying = limits.multiply_adds_g_per_s[subject.precision]
+    return roofline_us(subject.work, limits.read_gb_per_s["L2"], multiplying, subject.build.threads)
 
 
 def hold_torch_to(threads: int) -> None:
@@ -118,25 +120,22 @@ def hold_torch_to(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _compare(plan: Plan, checkpoint: Checkpoint, streams: int) -> list[Row]:
-    """The rows of one model and number of streams, timed in turn, the limits before and after."""
+def _compare(plan: Plan, checkpoint: Checkpoint, streams: int, limits: Limits | None) -> list[Row]:
+    """The rows of one model and number of streams, timed in turn."""
     subjects = [
         _subject(plan, checkpoint, engine, precision, streams)
         for engine in plan.measured_engines
         if engine != "naive" or streams == 1 or plan.engines
-        for precision in _precisions(plan, engine)
+        for precision in _precisions(plan, checkpoint, engine)
     ]
-    before = [subject.rates() for subject in subjects]
     time_in_turn([subject.stopwatch for subject in subjects], plan.seconds)
     torch_us = next((s.stopwatch.timing.median_us for s in subjects if s.build.engine == "torch"), None)
-    return [
-        _row(subject, checkpoint, torch_us, earlier | later if earlier and later else None)
-        for subject, earlier, later in zip(subjects, before, [subject.rates() for subject in subjects], strict=True)
-    ]
+    return [_row(subject, checkpoint, torch_us, limits) for subject in subjects]
 
 
-def _precisions(plan: Plan, engine: Engine) -> tuple[Precision, ...]:
-    if engine != "native":
+def _precisions(plan: Plan, checkpoint: Checkpoint, engine: Engine) -> tuple[Precision, ...]:
+    """int8 wants a calibration; where it alone is asked for, its lack is told when the sampler is opened."""
+    if engine != "native" or (checkpoint.calibration is None and len(plan.precisions) > 1):
         return ("float32",)
     return plan.precisions
 
@@ -147,9 +146,9 @@ def _subject(plan: Plan, checkpoint: Checkpoint, engine: Engine, precision: Prec
     return _Subject(sampler.build, precision, streams, Stopwatch(sampler, streams), work)
 
 
-def _row(subject: _Subject, checkpoint: Checkpoint, torch_us: float | None, rates: Rates | None) -> Row:
+def _row(subject: _Subject, checkpoint: Checkpoint, torch_us: float | None, limits: Limits | None) -> Row:
     network, build, timing = checkpoint.config.network, subject.build, subject.stopwatch.timing
-    least_us = roofline_us(subject.work, rates, build.threads) if subject.work and rates else None
+    least_us = _roofline_us(subject, limits) if limits else None
     return Row(
         engine=build.engine,
         precision=build.precision,

@@ -19,7 +19,7 @@ COLORS: Final = {"float32": "#c79a2b", "int8": "#2f6f8f"}
 
 def measure_streams(models: tuple[str, ...], watch: Watch, seconds: float = 0.4) -> list[Row]:
     """Rows of the native engine at every number of streams, both precisions in turn."""
-    return list(measure(Plan(models=models, engines=("native",), streams=STREAMS, seconds=seconds), watch))
+    return list(measure(Plan(models=models, engines=("native",), streams=STREAMS, seconds=seconds), None, watch))
 
 
 def draw(rows: list[Row], machine: Machine, path: Path) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ostinato.models.benching.bars import Bar, judge
+from ostinato.models.benching.bars import BARS, Bar, judge
+from ostinato.models.benching.rows import Plan
 from tests.models.benching.rows import ROW
 
 BAR = Bar("r64", 1, "us_per_sample", 7.0)
@@ -41,3 +42,8 @@ def test_the_ratio_to_torch_comes_along() -> None:
 def test_another_row_neither_meets_nor_misses(other: object) -> None:
     (verdict,) = judge([other], [BAR])  # type: ignore[list-item]
     assert (verdict.measured, verdict.met) == (None, None)
+
+
+def test_every_bar_can_be_measured_by_default() -> None:
+    assert {bar.model for bar in BARS} <= set(Plan.models)
+    assert {bar.streams for bar in BARS} <= set(Plan.streams)

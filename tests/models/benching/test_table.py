@@ -17,7 +17,9 @@ TORCH = replace(
 )  # fmt: skip
 REPORT = Report(
     machine=Machine("AMD EPYC (family 26, model 2)", 2, "Linux x86_64", "3.11.2"),
-    limits=Limits("avx512", {"L1": 476.0, "L2": 268.1}, {"float32": 137.3, "int8": 548.1}),
+    limits=Limits(
+        "avx512", {"L1": 1 << 14, "L2": 1 << 19}, {"L1": 476.0, "L2": 268.1}, {"float32": 137.3, "int8": 548.1}
+    ),
     busy=False,
     share_of_others=0.01,
     rows=(TORCH, ROW, replace(ROW, slots=8), replace(ROW, model="tiny")),
