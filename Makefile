@@ -29,8 +29,8 @@ format: $(DEV_STAMP)  ## put the format right
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-bench: $(SERVE_STAMP)  ## time per sample of every sampler and model
-	$(RUN)/ostinato bench
+bench: $(DEV_STAMP)  ## time per sample of every sampler and model, into the README's table and picture
+	$(RUN)/ostinato bench --table README.md --streams-picture models/pictures/streams.png
 
 clean:  ## forget the environment and all builds
 	rm -rf $(VENV) build

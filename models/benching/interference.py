@@ -51,10 +51,10 @@ def share_of_others(before: CpuTime, after: CpuTime) -> float:
 
 @dataclass
 class Watch:
-    """Looks at the machine again and again."""
+    """Looks at the machine again and again. What counts is the whole time, since rows are medians of many moments."""
 
-    share: float = 0.0  # the largest that others took between two looks
-    _last: CpuTime | None = field(default_factory=lambda: _now())
+    share: float = 0.0  # that others took since the watch began
+    _began: CpuTime | None = field(default_factory=lambda: _now())
 
     @property
     def busy(self) -> bool:
@@ -67,16 +67,12 @@ class Watch:
         self.look()
 
     def look(self) -> None:
-        """Take in what happened since the look before; nothing yet where that was too short to tell."""
+        """Take in what has happened."""
         now = _now()
-        if self._last and now:
-            if now.all_s - self._last.all_s < LOOK_S:
-                return
-            share = share_of_others(self._last, now)
+        if self._began and now:
+            self.share = share_of_others(self._began, now)
         else:
-            share = max(0.0, os.getloadavg()[0] - 1) / (os.cpu_count() or 1)
-        self._last = now
-        self.share = max(self.share, share)
+            self.share = max(0.0, os.getloadavg()[0] - 1) / (os.cpu_count() or 1)
 
 
 def _now() -> CpuTime | None:

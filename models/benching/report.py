@@ -20,7 +20,7 @@ class Report:
     machine: Machine
     limits: Limits | None  # None where the native kernel was not measured
     busy: bool
-    share_of_others: float  # of all cores' time, the most seen before and between measurements
+    share_of_others: float  # of all cores' time, before and while it was measured
     rows: tuple[Row, ...]
     bars: tuple[Verdict, ...]  # of the models measured
 

@@ -6,8 +6,8 @@ weight that a sample is multiplied by, once a step, however many streams share i
 activations, scales, biases, the gates and whatever is done once a hop.
 
 The native kernel takes the past taps of a lone stream for up to 8 samples at once, so it reads less than is counted:
-of `r64` in int8 it skips 120 of 635 KB. A fraction of the roofline is a fraction of this bound, then, not of what is
-left to win.
+of `r64` in int8 it leaves out 121 of 635 KB. A fraction of the roofline is a fraction of this bound, then, and says
+less of what is left to win.
 """
 
 from __future__ import annotations

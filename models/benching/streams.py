@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,30 +36,20 @@ def draw(rows: list[Row], machine: Machine, path: Path) -> None:
         panels[0].set_ylabel("seconds of work per second of audio (RTF)")
         panels[0].legend(frameon=False, loc="upper left")
         isas = ", ".join(dict.fromkeys(row.isa for row in rows))
+        panels[0].yaxis.set_major_formatter("{x:g}")
         figure.supxlabel(f"{machine.cpu}, one core, {isas}", fontsize=8, color="#555555")
         figure.savefig(path, dpi=160)
-
-
-def voices_in_real_time(curve: list[tuple[int, float]]) -> float | None:
-    """Where a curve of (streams, RTF) first crosses 1, straight between its points; None where it does not."""
-    for (fewer, below), (more, above) in pairwise(curve):
-        if below <= 1 < above:
-            return fewer + (more - fewer) * (1 - below) / (above - below)
-    return None
 
 
 def _plot(axes: Axes, rows: list[Row]) -> None:
     for precision, color in COLORS.items():
         curve = [(row.slots, row.rtf) for row in rows if row.precision == precision]
-        if not curve:
-            continue
-        voices = voices_in_real_time(curve)
-        label = precision if voices is None else f"{precision}: {int(voices)} voices"
-        axes.plot(*zip(*curve, strict=True), marker="o", markersize=4, color=color, label=label)
+        if curve:
+            axes.plot(*zip(*curve, strict=True), marker="o", markersize=4, color=color, label=precision)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(STREAMS, [str(streams) for streams in STREAMS])
     axes.axhline(1, color="black", linewidth=1, linestyle="--")
-    axes.text(1.0, 1.08, "real time", transform=axes.get_yaxis_transform(), ha="right")
+    axes.text(0.99, 0.92, "real time", transform=axes.get_yaxis_transform(), ha="right", va="top")
     axes.set_xlabel("streams at once")
     axes.grid(visible=True, which="major", alpha=0.25)

@@ -39,7 +39,7 @@ def limits_line(report: Report) -> str:
 
 def verdict_line(verdict: Verdict) -> str:
     """A bar, and what the run made of it."""
-    what = f"{verdict.model}, {verdict.streams} stream{'s' if verdict.streams > 1 else ''}"
+    what = f"{verdict.model}, {_counted(verdict.streams, 'stream')}"
     if verdict.figure == "us_per_sample":
         bar = f"at most {verdict.bound:g} µs a stream-sample"
     else:
@@ -60,17 +60,33 @@ def markdown(report: Report) -> str:
     ]
     rule = ("---",) * 2 + ("---:",) * (len(heads) - 2)
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
-    return f"{_caption(report)}\n\n{table}"
+    return "\n\n".join(filter(None, (_caption(report), table, _footnote(report))))
 
 
 def _caption(report: Report) -> str:
     rows = [row for row in report.rows if row.engine == "native"]
     isas = ", ".join(dict.fromkeys(row.isa for row in rows))
     threads = max((row.threads for row in rows), default=1)
-    said = f"{report.machine.cpu}, {isas}, {threads} of {report.machine.cores} cores:"
-    if not report.busy:
-        return said
-    return f"**The machine was busy: others took {report.share_of_others:.0%} of its CPU time.** {said}"
+    said = f"{report.machine.cpu}, {report.machine.cores} cores; {isas} on {_counted(threads, 'thread')}"
+    if report.busy:
+        said += f"; **the machine was busy: others took {report.share_of_others:.0%} of its CPU time**"
+    return f"`make bench` on {said}:"
+
+
+def _footnote(report: Report) -> str:
+    """What 100% of the roofline is."""
+    if report.limits is None:
+        return ""
+    reading, products = report.limits.read_gb_per_s["L2"], report.limits.multiply_adds_g_per_s
+    rates = " and ".join(f"{rate:,.0f} G/s in {precision}" for precision, rate in products.items())
+    return (
+        f"Roofline: a step that only read its weights from the L2 cache ({reading:,.0f} GB/s) or, where that "
+        f"takes longer, multiply ({rates}), at the speeds that the same run found on one core."
+    )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _figures(row: Row) -> tuple[str, ...]:
@@ -80,7 +96,7 @@ def _figures(row: Row) -> tuple[str, ...]:
         f"{row.us_per_sample:,.2f}",
         f"{row.rtf:,.3f}",
         "" if speedup is None else f"{speedup:,.{digits}f}x",
-        "" if fraction is None else f"{fraction:.2f}",
+        "" if fraction is None else f"{fraction:.0%}",
     )
 
 

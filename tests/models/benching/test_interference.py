@@ -46,7 +46,7 @@ def test_a_text_without_counts_is_refused() -> None:
         cpu_time("intr 1", 0.0, 100)
 
 
-def test_a_watch_keeps_the_worst_that_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_tells_of_the_whole_time_since_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stat = tmp_path / "stat"
     monkeypatch.setattr(interference, "STAT", stat)
 
@@ -55,13 +55,14 @@ def test_a_watch_keeps_the_worst_that_it_saw(tmp_path: Path, monkeypatch: pytest
 
     counts(0, 0)
     watch = Watch()
-    counts(5000, 5000)  # others took half of it
+    counts(50_000, 50_000)  # others took half of it
     watch.look()
-    assert watch.share == pytest.approx(0.5, abs=0.05)
-    counts(5000, 50000)
-    watch.look()
-    assert watch.share == pytest.approx(0.5, abs=0.05)
     assert watch.busy
+    assert watch.share == pytest.approx(0.5, abs=0.01)
+    counts(50_000, 950_000)  # and then nothing
+    watch.look()
+    assert watch.share == pytest.approx(0.05, abs=0.01)
+    assert not watch.busy
 
 
 def test_where_there_is_no_proc_stat_the_load_average_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,22 +30,27 @@ REPORT = Report(
 def test_a_terminal_shows_figures_under_their_headings() -> None:
     for row in (ROW, TORCH):
         assert len(line(row)) == len(headings())
-    assert line(ROW).split() == ["r64", "native", "int8", "avx512", "1", "3.51", "3.51", "0.155", "489x", "0.68"]
+    assert line(ROW).split() == ["r64", "native", "int8", "avx512", "1", "3.51", "3.51", "0.155", "489x", "68%"]
     assert line(TORCH).split()[-3:] == ["1,718.34", "75.779", "1.00x"]
 
 
 def test_the_markdown_table_has_the_native_rows_that_a_newcomer_wants() -> None:
-    caption, blank, heads, rule, *rows = markdown(REPORT).splitlines()
-    assert caption == "AMD EPYC (family 26, model 2), avx512, 1 of 2 cores:"
-    assert blank == ""
+    caption, _, heads, rule, *rows, _, footnote = markdown(REPORT).splitlines()
+    assert caption == "`make bench` on AMD EPYC (family 26, model 2), 2 cores; avx512 on 1 thread:"
+    assert "(268 GB/s)" in footnote
+    assert "(137 G/s in float32 and 548 G/s in int8)" in footnote
     assert heads == "| model | precision | streams | µs a stream-sample | RTF | against torch | of roofline |"
     assert rule == "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
-    assert rows == ["| `r64` | int8 | 1 | 3.51 | 0.155 | 489x | 0.68 |"]
+    assert rows == ["| `r64` | int8 | 1 | 3.51 | 0.155 | 489x | 68% |"]
 
 
 def test_a_table_of_a_busy_machine_says_so_first() -> None:
-    text = markdown(replace(REPORT, busy=True, share_of_others=0.34))
-    assert text.startswith("**The machine was busy: others took 34% of its CPU time.** AMD EPYC")
+    caption = markdown(replace(REPORT, busy=True, share_of_others=0.34)).splitlines()[0]
+    assert "; **the machine was busy: others took 34% of its CPU time**:" in caption
+
+
+def test_without_limits_nothing_is_said_of_a_roofline_s_speeds() -> None:
+    assert "Roofline" not in markdown(replace(REPORT, limits=None))
 
 
 def test_limits_are_told_with_their_units() -> None:
