@@ -33,8 +33,8 @@ def draw(rows: list[Row], machine: Machine, path: Path) -> None:
         for axes, model in zip(panels, models, strict=True):
             _plot(axes, [row for row in rows if row.model == model])
             axes.set_title(model)
+            axes.legend(frameon=False, loc="upper left")
         panels[0].set_ylabel("seconds of work per second of audio (RTF)")
-        panels[0].legend(frameon=False, loc="upper left")
         isas = ", ".join(dict.fromkeys(row.isa for row in rows))
         panels[0].yaxis.set_major_formatter("{x:g}")
         figure.supxlabel(f"{machine.cpu}, one core, {isas}", fontsize=8, color="#555555")
