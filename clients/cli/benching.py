@@ -74,6 +74,8 @@ def bench(
             load_name_or_folder(name)
         if picture or streams_picture:
             import_module("matplotlib")
+        if table and "native" not in plan.measured_engines:
+            raise Fault("--table: it shows the native engine, which would not be measured")
         if table:
             check_markers(table)
         watch = Watch()
@@ -82,7 +84,7 @@ def bench(
         limits = _limits_of(plan)
         rows = _measured(plan, limits, watch, quiet=json)
         if streams_picture:
-            _draw_streams(streams_picture, tuple(model) if model else ("default", "r64"), watch)
+            _draw_streams(streams_picture, tuple(model) if model else ("default", "r64"), watch, seconds)
         if picture:
             from ostinato.models.benching.bottleneck import draw
 
@@ -120,11 +122,11 @@ def _measured(plan: Plan, limits: Limits | None, watch: Watch, *, quiet: bool) -
     return rows
 
 
-def _draw_streams(path: Path, models: tuple[str, ...], watch: Watch) -> None:
+def _draw_streams(path: Path, models: tuple[str, ...], watch: Watch, seconds: float) -> None:
     from ostinato.models.benching.machine import this_machine
     from ostinato.models.benching.streams import draw, measure_streams
 
-    draw(measure_streams(models, watch), this_machine(), path)
+    draw(measure_streams(models, watch, seconds), this_machine(), path)
 
 
 def _tell(report: Report, *, json: bool) -> None:

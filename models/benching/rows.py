@@ -22,7 +22,7 @@ from ostinato.models.sampling.contract import Build
 Engine: TypeAlias = Literal["torch", "native", "naive"]
 Device: TypeAlias = Literal["cpu", "cuda"]
 ENGINES: Final[dict[Device, tuple[Engine, ...]]] = {"cpu": ("torch", "native", "naive"), "cuda": ("torch",)}
-"""What each device is measured with, the reference for ratios first."""
+"""What each device is measured with, in the order of the rows."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ class Plan:
     @property
     def measured_engines(self) -> tuple[Engine, ...]:
         """In the order of the rows."""
-        order = ENGINES[self.device]
-        return order if self.engines is None else tuple(sorted(self.engines, key=(*order, *self.engines).index))
+        return ENGINES[self.device] if self.engines is None else self.engines
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,7 @@ class _Subject:
 
 
 def measure(plan: Plan, limits: Limits | None, watch: Watch) -> Iterator[Row]:
-    """Rows as they come: for each model and number of streams torch first, since ratios are against it.
-
-    Without limits there are no rooflines.
+    """Rows as they come, those of one model and number of streams together; without limits they have no roofline.
 
     Raises:
         SamplerError: where a sampler of the plan can't be had.

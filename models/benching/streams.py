@@ -16,7 +16,7 @@ STREAMS: Final = (1, 2, 4, 8, 16, 32, 64)
 COLORS: Final = {"float32": "#c79a2b", "int8": "#2f6f8f"}
 
 
-def measure_streams(models: tuple[str, ...], watch: Watch, seconds: float = 0.4) -> list[Row]:
+def measure_streams(models: tuple[str, ...], watch: Watch, seconds: float) -> list[Row]:
     """Rows of the native engine at every number of streams, both precisions in turn."""
     return list(measure(Plan(models=models, engines=("native",), streams=STREAMS, seconds=seconds), None, watch))
 

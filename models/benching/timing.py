@@ -20,7 +20,8 @@ from ostinato.models.sampling.contract import Sampler, Snapshot
 
 ROUNDS: Final = 4
 MOST_BLOCKS_A_ROUND: Final = 100
-FRAMES_A_BLOCK: Final = 4  # of a sampler whose step is so short that a call would count
+FRAMES_A_BLOCK: Final = 4
+STEPWISE: Final = ("naive", "torch")  # whose steps are so long that a call does not count: one frame a block
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Stopwatch:
     def __init__(self, sampler: Sampler, streams: int) -> None:
         self._sampler = sampler
         self._slots = list(range(streams))
-        self._frames = steady_frames(streams, FRAMES_A_BLOCK if sampler.build.engine == "native" else 1)
+        self._frames = steady_frames(streams, 1 if sampler.build.engine in STEPWISE else FRAMES_A_BLOCK)
         self._samples = self._frames.shape[1] * sampler.config.network.hop
         self._block_s: list[float] = []
         for slot in self._slots:

@@ -88,6 +88,18 @@ def test_a_table_is_written_in_its_place(tmp_path: Path) -> None:
     assert "| model | precision | streams |" in text
 
 
+def test_a_table_needs_the_native_engine(tmp_path: Path) -> None:
+    result = run("bench", "--model", "tiny", "--engine", "torch", "--table", str(tmp_path / "README.md"))
+    assert result.exit_code == 2
+    assert "--table: it shows the native engine, which would not be measured" in result.stderr
+
+
+def test_a_picture_is_drawn_of_the_models_named(tmp_path: Path) -> None:
+    path = tmp_path / "streams.png"
+    assert run(*TINY, "--streams", "1", "--streams-picture", str(path)).exit_code == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_file_without_a_place_is_refused_before_anything_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
