@@ -47,3 +47,7 @@ def test_a_file_without_a_place_is_refused_and_left_alone(tmp_path: Path, conten
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MarkerError, match=r"none\.md"):
         check_markers(tmp_path / "none.md")
+
+
+def test_the_readme_has_a_place() -> None:
+    check_markers(ROOT / "README.md")
