@@ -44,7 +44,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self._owed = 0.0  # seconds of the engine that fast sessions are due
-        self._hop_cost: dict[str, float] = {}  # seconds for one hop of one voice, by model
+        self._hop_costs: dict[str, dict[int, float]] = {}  # seconds of one hop, by model and voices
 
     def choose(self, demands: Sequence[Demand], *, live_open: bool) -> Plan | None:
         """The next block, or None where nobody needs one. `live_open`: a live session may want its turn soon."""
@@ -62,9 +62,9 @@ class Scheduler:
             self._owed += seconds * FAST_SHARE
         else:
             self._owed = max(0.0, self._owed - seconds)
-        cost = seconds / (max(1, plan.voices) * plan.hops)
-        known = self._hop_cost.get(plan.model, cost)
-        self._hop_cost[plan.model] = known + SMOOTHING * (cost - known)
+        costs, cost = self._hop_costs.setdefault(plan.model, {}), seconds / plan.hops
+        known = costs.get(plan.voices, cost)
+        costs[plan.voices] = known + SMOOTHING * (cost - known)
 
     def _plan_fast(self, fast: Sequence[Demand], live_open: bool) -> Plan:
         """The longest-waiting session and others of its model, together within the budget of a background block."""
@@ -72,13 +72,24 @@ class Scheduler:
         peers = [d for d in fast if d.model == first.model]
         if not live_open:
             return _together(peers, min(min(d.room, d.block) for d in peers))
-        affordable = FAST_BLOCK_S / max(self._hop_cost.get(first.model, FAST_BLOCK_S), 1e-9)  # hops of one voice
-        chosen, voices = [first], max(1, first.voices)
+        chosen, voices = [first], first.voices
         for demand in peers[1:]:
-            if voices + demand.voices <= affordable:
+            if self._hop_cost(first.model, voices + demand.voices) <= FAST_BLOCK_S:
                 chosen.append(demand)
                 voices += demand.voices
-        return _together(chosen, max(1, min(int(affordable / voices), *(min(d.room, d.block) for d in chosen))))
+        affordable = int(FAST_BLOCK_S / max(self._hop_cost(first.model, voices), 1e-9))
+        return _together(chosen, max(1, min(affordable, *(min(d.room, d.block) for d in chosen))))
+
+    def _hop_cost(self, model: str, voices: int) -> float:
+        """Seconds of one hop of so many voices, or a bound by what was seen: no line leads from many to a few.
+
+        Fewer cost no more than many; alone they may cost as much, where many share a tile or lie on as many cores.
+        """
+        costs = self._hop_costs.get(model, {})
+        if voices in costs:
+            return costs[voices]
+        bounds = (c if n >= voices else c * voices / n for n, c in costs.items() if n)
+        return min(bounds, default=FAST_BLOCK_S)
 
 
 def _plan_live(demands: Iterable[Demand], first: Demand) -> Plan:

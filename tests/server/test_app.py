@@ -83,10 +83,12 @@ def test_models_tell_what_draws_them(server: Serving) -> None:
     assert model["engine"]["engine"] == "native"
 
 
-def test_precision_and_threads_are_those_asked_for() -> None:
-    with serving(precision="float32", threads=1, slots=2) as server:
-        build = httpx.get(f"{server.url}/v1/models/tiny").json()["engine"]
-        assert (build["precision"], build["threads"]) == ("float32", 1)
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_precision_and_threads_are_those_asked_for(precision: str) -> None:
+    with serving(models=("tiny", "r32"), precision=precision, threads=3, slots=4) as server:
+        for name in ("tiny", "r32"):
+            build = httpx.get(f"{server.url}/v1/models/{name}").json()["engine"]
+            assert (build["precision"], build["threads"]) == (precision, 3)
 
 
 def test_latency_is_reported_for_the_engine_and_each_session(server: Serving) -> None:

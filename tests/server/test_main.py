@@ -46,6 +46,8 @@ def test_what_cannot_be_had_is_told_before_anything_is_served() -> None:
         serve(read_settings(models=("nonesuch",), port=0))
     with pytest.raises(SamplerError, match="cuda"):
         serve(read_settings(models=("tiny",), port=0, engine="native", device="cuda"))
+    with pytest.raises(SamplerError, match="precision: 'int8'"):
+        serve(read_settings(models=("tiny",), port=0, engine="naive", precision="int8"))
 
 
 def test_a_port_that_is_taken_is_refused() -> None:

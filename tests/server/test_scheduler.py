@@ -51,6 +51,32 @@ def test_live_goes_before_fast_and_fast_takes_what_is_left() -> None:
     assert second.hops == 1  # its cost is not known yet
 
 
+def test_what_many_voices_cost_together_does_not_make_a_few_cheap() -> None:
+    """16 voices may lie on as many cores; one of them alone then takes as long."""
+    scheduler = Scheduler()
+    scheduler.charge(Plan("m", ("a",), 10, True, 16), 10 * 0.001)
+    plan = scheduler.choose([demand("f", live=False, room=50, block=50)], live_open=True)
+    assert plan is not None
+    assert plan.hops <= 0.005 / 0.001
+
+
+@given(st.integers(1, 32), st.integers(1, 32), st.floats(1e-5, 1e-2), st.integers(1, 16))
+def test_a_fast_block_is_short_while_somebody_listens(seen: int, voices: int, cost: float, tile: int) -> None:
+    def hop_s(count: int) -> float:
+        return cost * -(-count // tile)
+
+    scheduler = Scheduler()
+    scheduler.charge(Plan("m", ("a",), 10, True, seen), 10 * hop_s(seen))
+    fast = demand("f", live=False, room=1000, block=1000, voices=voices)
+    for _ in range(2):
+        plan = scheduler.choose([fast], live_open=True)
+        assert plan is not None
+        scheduler.charge(plan, plan.hops * hop_s(voices))
+    plan = scheduler.choose([fast], live_open=True)
+    assert plan is not None
+    assert plan.hops == 1 or plan.hops * hop_s(voices) <= 0.005 * (1 + 1e-9)
+
+
 def test_fast_sessions_take_turns() -> None:
     demands = [demand("f", live=False, deadline=5.0), demand("g", live=False, deadline=4.0, model="n")]
     plan = Scheduler().choose(demands, live_open=False)
