@@ -25,21 +25,23 @@ SHARE_OF_MORE: Final = 0.06  # for each greater number of voices
 class StepCost:
     """Real-time factors of steps of so many voices, as measured.
 
-    Costs grow in stairs, a tile of streams or a thread's share at a time, so no line is drawn through them: a number
-    of voices costs what the next greater one that was measured does. What is beyond all of them is not promised.
+    Costs grow in stairs, a tile of streams or a thread's share at a time, and a full tile may cost less than most of
+    one; so no line is drawn through them. A number of voices that was not measured counts as the next greater one
+    that was; what is beyond all of them is not promised.
     """
 
     measured: tuple[tuple[int, float], ...] = ()  # (voices, real-time factor)
 
     def rtf(self, voices: int) -> float:
-        """The most that so many voices cost: infinite where no step of so many was measured."""
+        """The most that up to so many voices cost, since not all may sound; infinite beyond what was measured."""
         if not voices:
             return 0.0
-        return min((rtf for width, rtf in self.measured if width >= voices), default=math.inf)
+        enough = min((width for width, _ in self.measured if width >= voices), default=None)
+        return math.inf if enough is None else max(rtf for width, rtf in self.measured if width <= enough)
 
     @property
     def live_voices(self) -> int:
-        """How many fit into the live share of real time."""
+        """How many fit into the live share of real time, as do all fewer."""
         return max((width for width, _ in self.measured if fits(self.rtf(width))), default=0)
 
 

@@ -127,9 +127,17 @@ def test_between_widths_the_next_greater_counts_and_beyond_them_nothing_is_promi
     assert (cost.live_voices, StepCost().live_voices) == (8, 0)
 
 
-def test_fewer_voices_cost_no_more_than_more() -> None:
-    cost = StepCost(((1, 0.1), (2, 0.9), (4, 0.3)))
-    assert (cost.rtf(2), cost.live_voices) == (0.3, 4)
+def test_some_voices_count_as_the_dearest_of_as_many_and_fewer() -> None:
+    cost = StepCost(((8, 0.7), (7, 0.9), (4, 0.4), (1, 0.1)))
+    assert [cost.rtf(n) for n in (1, 2, 4, 5, 7, 8)] == [0.1, 0.4, 0.4, 0.9, 0.9, 0.9]
+    assert cost.live_voices == 4
+
+
+@given(st.lists(st.floats(0.01, 1.2), min_size=1, max_size=40))
+def test_what_fits_fits_with_all_fewer_voices_that_were_measured(rtfs: list[float]) -> None:
+    sampler = Timed(by_voices=lambda voices: rtfs[voices - 1] * HOP_S, slots=len(rtfs))
+    cost = sampler.cost(0.25)
+    assert all(rtf <= LIVE_SHARE + 1e-6 for voices, rtf in cost.measured if voices <= cost.live_voices)
 
 
 def test_with_time_left_what_lies_between_is_measured() -> None:
