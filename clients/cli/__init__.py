@@ -8,6 +8,7 @@ from ostinato.clients.cli.benching import bench
 from ostinato.clients.cli.faults import Commands, bad_input
 from ostinato.clients.cli.serving import models, serve
 from ostinato.clients.cli.sound import play, synth
+from ostinato.clients.cli.startup import startup
 from ostinato.clients.cli.training import data, evaluate, train
 
 app = typer.Typer(
@@ -28,5 +29,5 @@ def check_environment() -> None:
         refuse_unknown_variables()
 
 
-for command in (serve, synth, play, bench, models, data, train, evaluate):
+for command in (serve, synth, play, bench, startup, models, data, train, evaluate):
     app.command()(command)
