@@ -1,4 +1,4 @@
-"""A model on disk: `config.json` beside `weights.safetensors`, strict both ways.
+"""A model on disk: `config.json` beside `weights.safetensors`, and `int8.json` where it was calibrated; all strict.
 
 Loading reads numpy arrays, so that a server on the native sampler needs no torch.
 """
@@ -6,7 +6,7 @@ Loading reads numpy arrays, so that a server on the native sampler needs no torc
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,28 +15,29 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ostinato.models.calibration import Calibration
+from ostinato.models.calibration import Calibration, CalibrationError, calibration_json, read_calibration
 from ostinato.models.config import ModelConfig, read_config
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "weights.safetensors"
+CALIBRATION: Final = "int8.json"
 MOST_NAMED: Final = 10  # faults that one message lists
 
 
 class CheckpointError(ValueError):
-    """Weights that do not fit their config. The message names every tensor concerned."""
+    """Weights or a calibration that do not fit their config. The message names every tensor or key concerned."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A config and the float32 tensors that it names; neither changes once made."""
+    """A config, the float32 tensors that it names, and what int8 needs beside them; none changes once made."""
 
     config: ModelConfig
     tensors: dict[str, NDArray[np.float32]]
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        """Refuse tensors that are missing, extra, misshapen, not float32 or not finite."""
+        """Refuse tensors that are missing, extra, misshapen, not float32 or not finite, and another's calibration."""
         expected = self.config.network.shapes
         faults = [f"{name}: missing" for name in expected if name not in self.tensors]
         faults += [f"{name}: not a tensor of this model" for name in self.tensors if name not in expected]
@@ -48,6 +49,8 @@ class Checkpoint:
                 faults.append(f"{name}: {tensor.dtype}, expected float32")
             elif not np.isfinite(tensor).all():
                 faults.append(f"{name}: holds a value that is not finite")
+        if self.calibration:
+            faults += [f"{CALIBRATION}: {fault}" for fault in self.calibration.faults(self.config.network)]
         if faults:
             raise CheckpointError(_listed(sorted(faults)))
         for tensor in self.tensors.values():
@@ -64,16 +67,18 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         ConfigError: where the config is wrong.
-        CheckpointError: where a file is missing or unreadable, or weights and config differ.
+        CheckpointError: where a file is missing or unreadable, or config, weights and calibration do not fit together.
     """
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder}: no {name}")
     config = read_config(folder / CONFIG)
     try:
-        return Checkpoint(config, _read_tensors(folder / WEIGHTS))
+        checkpoint = Checkpoint(config, _read_tensors(folder / WEIGHTS))
     except (CheckpointError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}:\n{error}") from error
+    path = folder / CALIBRATION
+    return _calibrated(checkpoint, path) if path.is_file() else checkpoint
 
 
 def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -86,19 +91,38 @@ def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
         return {name: file.get_tensor(name) for name in types}
 
 
+def _calibrated(checkpoint: Checkpoint, path: Path) -> Checkpoint:
+    """The checkpoint with what its `int8.json` says."""
+    try:
+        return replace(checkpoint, calibration=read_calibration(path, checkpoint.tensors))
+    except (CalibrationError, OSError) as error:
+        raise CheckpointError(str(error)) from error
+
+
 def _listed(faults: list[str]) -> str:
     more = len(faults) - MOST_NAMED
     return "\n".join(faults[:MOST_NAMED] + ([f"and {more} more"] if more > 0 else []))
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint folder; each file appears whole or not at all."""
+    """Write a checkpoint folder; each file appears whole or not at all, and no calibration beside other weights."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / CALIBRATION).unlink(missing_ok=True)
     config = json.dumps(checkpoint.config.model_dump(mode="json"), indent=2) + "\n"
-    staged = folder / f".{CONFIG}"
-    staged.write_text(config, encoding="utf-8")
-    staged.replace(folder / CONFIG)
-    staged = folder / f".{WEIGHTS}"
+    _write_whole(folder / CONFIG, config.encode())
     # not save_file, whose files only their owner may read
-    staged.write_bytes(save({k: np.ascontiguousarray(v) for k, v in checkpoint.tensors.items()}))
-    staged.replace(folder / WEIGHTS)
+    _write_whole(folder / WEIGHTS, save({k: np.ascontiguousarray(v) for k, v in checkpoint.tensors.items()}))
+    if checkpoint.calibration:
+        save_calibration(checkpoint, folder)
+
+
+def save_calibration(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a checkpoint's calibration into the folder of its weights."""
+    assert checkpoint.calibration
+    _write_whole(folder / CALIBRATION, calibration_json(checkpoint.calibration, checkpoint.tensors).encode())
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    staged = path.with_name(f".{path.name}")
+    staged.write_bytes(data)
+    staged.replace(path)

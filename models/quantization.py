@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.models.calibration import CalibrationError
 from ostinato.models.checkpoint import Checkpoint
 
 LEVEL_TOP: Final = 127  # of activations and weights of the stack
@@ -36,10 +37,10 @@ def integers(checkpoint: Checkpoint) -> Integers:
     `gate.levels` [L] and `head.levels` [H], the head's held below `head.top` [H].
 
     Raises:
-        ValueError: where the checkpoint has no calibration.
+        CalibrationError: where the checkpoint has no calibration.
     """
     if checkpoint.calibration is None:
-        raise ValueError("int8.json: this model has no calibration, which `ostinato quantize` makes")
+        raise CalibrationError("int8.json: this model has none; `ostinato quantize` makes it")
     network, calibration = checkpoint.config.network, checkpoint.calibration
     tensors = {name: tensor.astype(np.float64) for name, tensor in checkpoint.tensors.items()}
     hidden, gate = (LEVEL_TOP / np.array(reach) for reach in (calibration.hidden, calibration.gate))
