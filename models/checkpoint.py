@@ -69,16 +69,25 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         ConfigError: where the config is wrong.
         CheckpointError: where a file is missing or unreadable, or config, weights and calibration do not fit together.
     """
+    checkpoint, path = load_uncalibrated(folder), folder / CALIBRATION
+    if not path.is_file():
+        return checkpoint
+    try:
+        return replace(checkpoint, calibration=read_calibration(path, checkpoint.tensors))
+    except (CalibrationError, OSError) as error:
+        raise CheckpointError(str(error)) from error
+
+
+def load_uncalibrated(folder: Path) -> Checkpoint:
+    """Read a checkpoint folder, whatever its calibration says. Raises as `load_checkpoint`."""
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder}: no {name}")
     config = read_config(folder / CONFIG)
     try:
-        checkpoint = Checkpoint(config, _read_tensors(folder / WEIGHTS))
+        return Checkpoint(config, _read_tensors(folder / WEIGHTS))
     except (CheckpointError, SafetensorError, OSError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}:\n{error}") from error
-    path = folder / CALIBRATION
-    return _calibrated(checkpoint, path) if path.is_file() else checkpoint
 
 
 def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -89,14 +98,6 @@ def _read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
         if faults:
             raise CheckpointError(_listed(faults))
         return {name: file.get_tensor(name) for name in types}
-
-
-def _calibrated(checkpoint: Checkpoint, path: Path) -> Checkpoint:
-    """The checkpoint with what its `int8.json` says."""
-    try:
-        return replace(checkpoint, calibration=read_calibration(path, checkpoint.tensors))
-    except (CalibrationError, OSError) as error:
-        raise CheckpointError(str(error)) from error
 
 
 def _listed(faults: list[str]) -> str:

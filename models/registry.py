@@ -53,6 +53,20 @@ def load_name_or_folder(model: str) -> Checkpoint:
     return load(model)
 
 
+def folder_of(model: str) -> Path:
+    """Where a model's checkpoint lies, by its registered name or as the path of its folder.
+
+    Raises:
+        UnknownModelError: where it has random weights, or is neither.
+    """
+    if model in RANDOM:
+        raise UnknownModelError(f"model: {model!r} has random weights and no folder")
+    folder = PRETRAINED / model if model in names() else Path(model)
+    if not folder.is_dir():
+        raise UnknownModelError(f"model: {model!r} is not known; known are {', '.join(names())}")
+    return folder
+
+
 def random_config(name: str) -> ModelConfig:
     """The config of a random-weight shape: `tiny`, or `r32` and `r64` after nv-wavenet's R, S and A."""
     if name == "tiny":

@@ -45,4 +45,8 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 LocalModel = Annotated[str, typer.Option("--model", "-m", help="A name (see `ostinato models`) or a folder.")]
 EngineOption = Annotated[Engine, typer.Option("--engine", envvar="OSTINATO_ENGINE", help="auto: the fastest there is.")]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option("--precision", envvar="OSTINATO_PRECISION", help="auto: the fastest that keeps the model's quality."),
+]
 DeviceOption = Annotated[Device, typer.Option("--device", envvar="OSTINATO_DEVICE")]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from ostinato.clients.cli.faults import Fault, bad_input, needs
-from ostinato.clients.cli.options import SEED, Json, LocalModel, Temperature, within
+from ostinato.clients.cli.options import SEED, Json, LocalModel, PrecisionOption, Temperature, within
 
 DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.")]
 
@@ -37,7 +37,7 @@ def data(
 
     Your own may be single notes or phrases, in WAV, FLAC, AIFF or Ogg. What was used is told, and what was left out.
     """
-    with _training(), needs("soxr"):
+    with faults_of_training(), needs("soxr"):
         from ostinato.models.training.collecting import collect_data
         from ostinato.models.training.preparing import prepare_data
         from ostinato.models.training.render import SOUNDFONT_FOLDER
@@ -74,7 +74,7 @@ def train(
     The checkpoint in --out can be played while it is still being trained. A run that was interrupted goes on with
     --resume.
     """
-    with _training():
+    with faults_of_training():
         import torch
 
         from ostinato.models.training import running
@@ -108,6 +108,7 @@ def evaluate(
     only: Annotated[str | None, typer.Option("--only", help="One instrument, by name.")] = None,
     every: Annotated[int, typer.Option(callback=within(1, 1e9), help="Play every so-manieth note.")] = 1,
     temperature: Temperature = None,
+    precision: PrecisionOption = "auto",
     temperatures: Annotated[str | None, typer.Option(help="Compare several instead: 0.2,0.4,0.8")] = None,
     page_notes: Annotated[
         int, typer.Option(callback=within(1, 1e6), help="Notes to hear of each instrument and split.")
@@ -117,12 +118,18 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Play a model free-running and measure it against its data set: pitch, noise, level, clicks, likelihood."""
-    with _training():
+    with faults_of_training():
         from ostinato.models.training import evaluating, summary
         from ostinato.models.training import temperatures as sweeping
 
         plan = evaluating.Plan(
-            temperature=temperature, seed=seed, every=every, only=only, jobs=jobs, page_notes=page_notes
+            temperature=temperature,
+            seed=seed,
+            every=every,
+            only=only,
+            precision=precision,
+            jobs=jobs,
+            page_notes=page_notes,
         )
         if temperatures is not None:
             rows = sweeping.sweep(_numbers(temperatures), model=model, data=data, plan=plan)
@@ -141,7 +148,7 @@ def _numbers(text: str) -> list[float]:
 
 
 @contextmanager
-def _training() -> Iterator[None]:
+def faults_of_training() -> Iterator[None]:
     """Faults of training, told in a line. Its packages are an extra, and may not be there."""
     with needs("torch", "scipy", "tqdm", "matplotlib", "PIL"):
         from ostinato.models.checkpoint import CheckpointError

@@ -16,19 +16,20 @@ from tqdm import tqdm
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.registry import load_name_or_folder
-from ostinato.models.sampling.choose import open_sampler
+from ostinato.models.sampling.choose import PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Sampler
 from ostinato.models.training.choosing import of_each, spread_out
 from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
 from ostinato.models.training.evaluation import Case, measure_case
 from ostinato.models.training.figures import Measured, Results, make_report
 from ostinato.models.training.kinds import Kind, kinds_of
-from ostinato.models.training.likelihood import likelihood
+from ostinato.models.training.likelihood import likelihood, network_of
 from ostinato.models.training.measures import Audio
 from ostinato.models.training.measuring import workers
 from ostinato.models.training.notes import Note, Split
 from ostinato.models.training.playing import draw_notes, recording_frames
 from ostinato.models.training.steadiness import measure_bends, measure_held
+from ostinato.models.wavenet import WaveNet
 
 STRAIGHT: Final = 0.2  # share of trained notes that are not bent, where notes were rendered on purpose
 
@@ -41,6 +42,7 @@ class Plan:
     seed: int = 0
     every: int = 1  # of the notes of each instrument and split, every so-manieth
     only: str | None = None  # an instrument's name
+    precision: PrecisionName = "auto"
     slots: int = 32
     jobs: int | None = None  # processes that measure; as many as there are cores where it is None
     bent: int = 12  # notes of an instrument that are bent up and down
@@ -72,7 +74,7 @@ def evaluate(
     check_fit(dataset, checkpoint.config.network, data)
     kinds = kinds_of(dataset)
     cases = choose_cases(dataset, kinds, checkpoint, plan)
-    sampler, _ = open_sampler(checkpoint, slots=plan.slots)
+    sampler, _ = open_sampler(checkpoint, slots=plan.slots, precision=plan.precision)
     warmth = checkpoint.config.temperature if plan.temperature is None else plan.temperature
     with workers(plan.processes if len(cases) > plan.slots else 1) as pool:
         measured, played = play_and_measure(sampler, cases, warmth, plan.seed, pool)
@@ -80,7 +82,7 @@ def evaluate(
             notes=measured,
             bends=measure_bends(sampler, notes_to_bend(cases, plan.bent), kinds, warmth, plan.seed),
             held=measure_held(sampler, notes_to_hold(cases, plan.held), warmth, plan.seed),
-            bits=likelihoods(checkpoint, cases, plan.likely),
+            bits=likelihoods(network_of(checkpoint, sampler.build.precision), cases, plan.likely),
             kinds=kinds,
         )
         network = checkpoint.config.network
@@ -88,6 +90,7 @@ def evaluate(
             "model": checkpoint.config.name,
             "sources": [source.to_json() for source in dataset.sources],
             "engine": sampler.build.engine,
+            "precision": sampler.build.precision,
             "temperature": warmth,
             "seed": plan.seed,
             "parameters": checkpoint.parameters,
@@ -188,7 +191,7 @@ def _spread_over_range(cases: Sequence[Case], count: int) -> list[Note]:
     return notes
 
 
-def likelihoods(checkpoint: Checkpoint, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:
+def likelihoods(network: WaveNet, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:
     """Bits per sample of each instrument and split, over so many of its notes, evenly over its range."""
     torch.set_num_threads(os.cpu_count() or 1)
     groups: dict[tuple[str, str], list[Recording]] = {}
@@ -197,7 +200,7 @@ def likelihoods(checkpoint: Checkpoint, cases: Sequence[Case], count: int) -> di
     bits = {}
     for name, recordings in groups.items():
         some = spread_out(recordings, count, lambda r: r.note.key)
-        own, deaf = likelihood(checkpoint, some)
+        own, deaf = likelihood(network, some)
         bits[name] = {"bits_per_sample": own, "bits_per_sample_past_zeroed": deaf, "bits_of_notes": len(some)}
     return bits
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import emphasise
+from ostinato.models.quantized_wavenet import QuantizedWaveNet
 from ostinato.models.sampling.torch_sampler import build_network
 from ostinato.models.tone import tone_samples
 from ostinato.models.training.dataset import Recording
@@ -21,18 +22,36 @@ from ostinato.models.wavenet import WaveNet
 PIECE_HOPS: Final = 256
 
 
+def network_of(checkpoint: Checkpoint, precision: str) -> WaveNet:
+    """The parallel forward that a precision's samplers follow: float32, or int8 for a model that is calibrated."""
+    if precision == "int8":
+        return QuantizedWaveNet(checkpoint)
+    return build_network(checkpoint, torch.device("cpu"))
+
+
 @torch.no_grad()
-def likelihood(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> tuple[float, float]:
+def likelihood(network: WaveNet, recordings: Sequence[Recording]) -> tuple[float, float]:
     """Bits per sample, teacher-forced over whole notes: as trained, and with all that was drawn before set to zero."""
-    network = build_network(checkpoint, torch.device("cpu"))
     bits = np.zeros(2)
     for recording in recordings:
-        frames, phase = torch.from_numpy(recording.frames)[None], torch.from_numpy(recording.phase)[None]
-        clean = emphasise(torch.from_numpy(recording.audio)[None], network.config.pre_emphasis)
-        for i, past in enumerate((clean, nothing_drawn(network, frames, phase))):
-            bits[i] += bits_of(network, past, clean, frames, phase)
+        frames, phase, clean = batch_of_one(network, recording)
+        own = bits_of(network, clean, clean, frames, phase)
+        bits += own, bits_of(network, nothing_drawn(network, frames, phase), clean, frames, phase)
     own, deaf = bits / max(len(recordings), 1)
     return float(own), float(deaf)
+
+
+@torch.no_grad()
+def teacher_forced_bits(network: WaveNet, recording: Recording) -> float:
+    """Bits per sample of a whole note, its own past given."""
+    frames, phase, clean = batch_of_one(network, recording)
+    return bits_of(network, clean, clean, frames, phase)
+
+
+def batch_of_one(network: WaveNet, recording: Recording) -> tuple[Tensor, Tensor, Tensor]:
+    """A recording's frames [1, F, channels], phase [1, T], and samples in the model's domain [1, T]."""
+    frames, phase = torch.from_numpy(recording.frames)[None], torch.from_numpy(recording.phase)[None]
+    return frames, phase, emphasise(torch.from_numpy(recording.audio)[None], network.config.pre_emphasis)
 
 
 def bits_of(network: WaveNet, past: Tensor, clean: Tensor, frames: Tensor, phase: Tensor) -> float:

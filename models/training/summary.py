@@ -1,9 +1,12 @@
-"""A report, and a comparison of temperatures, as text for a terminal."""
+"""A report, a comparison of temperatures, and a calibration, as text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from ostinato.models.calibration import KEEPS_QUALITY
+from ostinato.models.training.quantizing import Quantized
 
 Row = tuple[str, ...]
 
@@ -15,6 +18,7 @@ MEAN_HEADS: Final = (
 TEMPERATURE_HEADS: Final = (
     "temperature", "instrument", "notes", "noise short, dB", "off, dB", "level, dB", "level off, dB", "log-mel, dB",
 )  # fmt: skip
+QUANTIZED_HEADS: Final = "held-out notes, bits a sample", "notes", "float32", "int8", "extra"
 OF_TEMPERATURE: Final = ("hnr_short_db", "hnr_off_db", "level_difference_db", "level_error_db", "log_mel_db")
 
 
@@ -30,6 +34,28 @@ def report_text(report: Mapping[str, Any]) -> str:
         for split, figures in instrument["splits"].items()
     ]
     return "\n".join([*columns(BAR_HEADS, bars), "", *columns(MEAN_HEADS, means)])
+
+
+def quantized_text(quantized: Quantized) -> str:
+    """Bits a sample of each instrument's held-out notes in float32 and int8, their mean, and what follows."""
+    calibration = quantized.calibration
+    assert calibration.bits_float32 is not None
+    assert calibration.bits_int8 is not None
+    rows = [
+        (
+            c.instrument,
+            str(c.notes),
+            f"{c.bits_float32:.4f}",
+            f"{c.bits_int8:.4f}",
+            f"{c.bits_int8 - c.bits_float32:+.4f}",
+        )
+        for c in quantized.costs
+    ]
+    notes = str(sum(c.notes for c in quantized.costs))
+    bits = calibration.bits_float32, calibration.bits_int8, calibration.extra_bits
+    rows.append(("all", notes, f"{bits[0]:.4f}", f"{bits[1]:.4f}", f"{bits[2]:+.4f}"))
+    verdict = "auto takes int8" if calibration.keeps_quality else "auto stays with float32"
+    return "\n".join([*columns(QUANTIZED_HEADS, rows), "", f"{verdict}: at most {KEEPS_QUALITY} bits are allowed"])
 
 
 def mean_row(name: str, figures: Mapping[str, Any]) -> Row:

@@ -34,7 +34,7 @@ def sweep(
     checkpoint, dataset = load_name_or_folder(model), read_dataset(data)
     check_fit(dataset, checkpoint.config.network, data)
     cases = choose_cases(dataset, kinds_of(dataset), checkpoint, plan)
-    sampler, _ = open_sampler(checkpoint, slots=plan.slots)
+    sampler, _ = open_sampler(checkpoint, slots=plan.slots, precision=plan.precision)
     rows = []
     with workers(plan.processes if len(cases) > plan.slots else 1) as pool:
         for temperature in temperatures:

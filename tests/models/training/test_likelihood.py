@@ -1,5 +1,7 @@
 """Likelihood: what a model owes to its own past."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ from ostinato.models.config import (
 from ostinato.models.registry import random_checkpoint
 from ostinato.models.sampling.torch_sampler import build_network
 from ostinato.models.training import likelihood as module
-from ostinato.models.training.likelihood import likelihood, nothing_drawn
+from ostinato.models.training.likelihood import likelihood, network_of, nothing_drawn
 from tests.models.training.tones import recordings
 
 
@@ -27,23 +29,27 @@ def checkpoint_of(tone: ToneConfig | None) -> Checkpoint:
     return random_checkpoint(ModelConfig(name="random", network=network), 0)
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("tone", [None, ToneConfig(harmonics=4)])
-def test_only_a_model_that_hears_its_past_loses_by_its_absence(tone: ToneConfig | None) -> None:
+def test_only_a_model_that_hears_its_past_loses_by_its_absence(tone: ToneConfig | None, precision: str) -> None:
     checkpoint = checkpoint_of(tone)
-    own, zeroed = likelihood(checkpoint, recordings()[:1])
+    own, zeroed = likelihood(network_of(checkpoint, precision), recordings()[:1])
     assert own != zeroed
     deaf = {name: tensor.copy() for name, tensor in checkpoint.tensors.items()}
     deaf["input.weight"][:, 0] = 0
-    own, zeroed = likelihood(Checkpoint(checkpoint.config, deaf), recordings()[:1])
+    own, zeroed = likelihood(network_of(replace(checkpoint, tensors=deaf), precision), recordings()[:1])
     assert own == pytest.approx(zeroed, abs=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("tone", [None, ToneConfig(harmonics=4)])
-def test_piece_by_piece_it_is_what_it_is_in_one(tone: ToneConfig | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint, some = checkpoint_of(tone), recordings()[:2]
-    whole = likelihood(checkpoint, some)
+def test_piece_by_piece_it_is_what_it_is_in_one(
+    tone: ToneConfig | None, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, some = network_of(checkpoint_of(tone), precision), recordings()[:2]
+    whole = likelihood(network, some)
     monkeypatch.setattr(module, "PIECE_HOPS", 7)
-    assert likelihood(checkpoint, some) == pytest.approx(whole, abs=1e-5)
+    assert likelihood(network, some) == pytest.approx(whole, abs=1e-5)
 
 
 def test_a_model_that_has_drawn_nothing_has_played_its_tone() -> None:
