@@ -13,6 +13,7 @@ FRONT_DOOR = "clients/cli"  # names the commands of all three packages
 USES_TORCH = (
     "models/training/",
     "models/wavenet.py",
+    "models/quantized_wavenet.py",
     "models/heads.py",
     "models/excitation.py",
     "models/tone.py",

@@ -207,7 +207,7 @@ NB_MODULE(_kernel, m) {
       .def("restore", &BoundPool::restore, "slot"_a, "state"_a.noconvert())
       .def("sample", &BoundPool::sample, "parameters"_a.noconvert(), "uniforms"_a.noconvert(), "temperature"_a);
   m.def("isas", &ostinato::available_kernels, "precision"_a = "float32");
-  m.def("read_rate", &read_rate, "bytes"_a, "isa"_a = "");
+  m.def("read_rate", &read_rate, "size"_a, "isa"_a = "");
   m.def("multiply_rate", &multiply_rate, "precision"_a, "isa"_a = "");
   m.def("mix", &mix, "voices"_a.noconvert(), "gains"_a.noconvert(), "out"_a.noconvert());
   m.def("evaluate", &evaluate, "isa"_a, "function"_a, "inputs"_a.noconvert(), "out"_a.noconvert(),
