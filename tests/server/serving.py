@@ -119,7 +119,9 @@ class Listener:
 
     def __init__(self, serving: Serving, **options: Any) -> None:  # noqa: ANN401
         self._open = ExitStack()
-        connecting = connect(serving.stream_url, subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=None, **options)
+        # whoever leaves with audio unread never reads the server's close
+        settings = {"subprotocols": [Subprotocol(SUBPROTOCOL)], "max_size": None, "close_timeout": 0.5, **options}
+        connecting = connect(serving.stream_url, **settings)
         self.socket: ClientConnection = self._open.enter_context(connecting)
         self.heard = Heard()
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+import weakref
 from dataclasses import asdict
 
 import httpx
@@ -8,9 +9,10 @@ import pytest
 from websockets.sync.client import connect
 
 from ostinato.models import registry
+from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.pool import Pool
 from ostinato.server.protocol import Error, NoteOn, SessionCreated, Stats
-from tests.server.serving import Listener, Serving, serving, whole
+from tests.server.serving import Listener, Serving, eventually, serving, whole
 
 KEY = "a key that nobody guesses"
 
@@ -151,3 +153,15 @@ with serving(engine={engine!r}) as server, Listener(server) as listener:
 assert "torch" not in sys.modules, "torch was imported"
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_weights_are_let_go_once_they_are_packed() -> None:
+    checkpoint = registry.load("tiny")
+    held, engine = weakref.ref(checkpoint), Engine({"tiny": checkpoint}, EngineConfig())
+    del checkpoint
+    engine.start()
+    try:
+        assert engine.ready.wait(20)
+        assert eventually(lambda: held() is None)
+    finally:
+        engine.stop()

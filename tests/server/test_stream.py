@@ -46,8 +46,8 @@ def melody(server: Serving, **fields: Any) -> Heard:  # noqa: ANN401
 
 def test_a_played_note_streams_until_it_has_faded(server: Serving) -> None:
     with Listener(server) as listener:
-        listener.start(mode="fast").say(NoteOn(event_id="on", note=60, at_sample=0))
-        listener.say(NoteOff(event_id="off", note=60, at_sample=8000))
+        note = NoteOn(event_id="on", note=60, at_sample=0), NoteOff(event_id="off", note=60, at_sample=8000)
+        listener.start(mode="fast").say(StreamPause(), *note, StreamResume())
         while len(listener.heard.all(ControlApplied)) < 2:
             listener.hear_one()
         listener.say(SessionEnd())
