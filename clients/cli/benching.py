@@ -126,7 +126,8 @@ def _draw_streams(path: Path, models: tuple[str, ...], watch: Watch, seconds: fl
     from ostinato.models.benching.machine import this_machine
     from ostinato.models.benching.streams import draw, measure_streams
 
-    draw(measure_streams(models, watch, seconds), this_machine(), path)
+    rows = measure_streams(models, watch, seconds)
+    draw(rows, this_machine(), path, busy=watch.busy)
 
 
 def _tell(report: Report, *, json: bool) -> None:

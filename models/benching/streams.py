@@ -21,8 +21,8 @@ def measure_streams(models: tuple[str, ...], watch: Watch, seconds: float) -> li
     return list(measure(Plan(models=models, engines=("native",), streams=STREAMS, seconds=seconds), None, watch))
 
 
-def draw(rows: list[Row], machine: Machine, path: Path) -> None:
-    """Draw into `path` (PNG or SVG by its suffix): one panel a model, one curve a precision."""
+def draw(rows: list[Row], machine: Machine, path: Path, *, busy: bool = False) -> None:
+    """Draw into `path` (PNG or SVG by its suffix): one panel a model, one curve a precision; a busy machine is told of."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -37,7 +37,8 @@ def draw(rows: list[Row], machine: Machine, path: Path) -> None:
         panels[0].set_ylabel("seconds of work per second of audio (RTF)")
         isas = ", ".join(dict.fromkeys(row.isa for row in rows))
         panels[0].yaxis.set_major_formatter("{x:g}")
-        figure.supxlabel(f"{machine.cpu}, one core, {isas}", fontsize=8, color="#555555")
+        told = f"{machine.cpu}, one core, {isas}{'; others used the machine meanwhile' if busy else ''}"
+        figure.supxlabel(told, fontsize=8, color="#555555")
         figure.savefig(path, dpi=160)
 
 

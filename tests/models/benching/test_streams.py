@@ -26,7 +26,7 @@ def test_the_picture_names_models_precisions_and_the_machine(tmp_path: Path) -> 
     path = tmp_path / "streams.svg"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(__import__("matplotlib").rcParams, "svg.fonttype", "none")
-        draw(rows, this_machine(), path)
+        draw(rows, this_machine(), path, busy=True)
     text = path.read_text(encoding="utf-8")
-    for shown in ("default", "r64", "float32", "int8", "real time", this_machine().cpu):
+    for shown in ("default", "r64", "float32", "int8", "real time", "others used the machine", this_machine().cpu):
         assert shown in text
