@@ -22,7 +22,7 @@ def measure_streams(models: tuple[str, ...], watch: Watch, seconds: float) -> li
 
 
 def draw(rows: list[Row], machine: Machine, path: Path, *, busy: bool = False) -> None:
-    """Draw into `path` (PNG or SVG by its suffix): a panel a model, a curve a precision; and whether others were busy."""
+    """Draw into `path` (PNG or SVG by its suffix): a panel a model, a curve a precision, and whether it was busy."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
