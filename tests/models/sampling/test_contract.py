@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.quantized_wavenet import QuantizedWaveNet
 from ostinato.models.sampling.contract import Sampler, SamplerError, Snapshot
 from ostinato.models.sampling.naive import NaiveSampler
 from ostinato.models.sampling.native import NativeSampler
@@ -26,6 +28,10 @@ EXACT: dict[str, Make] = {
     "native-avx512": lambda c, n: NativeSampler(c, n, isa="avx512"),
     "native-avx2": lambda c, n: NativeSampler(c, n, isa="avx2"),
     "native-portable": lambda c, n: NativeSampler(c, n, isa="portable"),
+    "native-int8-avx512": lambda c, n: NativeSampler(c, n, isa="avx512", precision="int8"),
+    "native-int8-avx2": lambda c, n: NativeSampler(c, n, isa="avx2", precision="int8"),
+    "native-int8-portable": lambda c, n: NativeSampler(c, n, isa="portable", precision="int8"),
+    "native-threads": lambda c, n: NativeSampler(c, n, threads=2),
     "naive": NaiveSampler,
 }
 SAMPLERS: dict[str, Make] = {**EXACT, "torch": TorchSampler}
@@ -99,10 +105,12 @@ def controls(streams: int, frames: int, seed: int = 0) -> NDArray[np.float32]:
     return out
 
 
-def reference(model: Checkpoint, key: int, frames: NDArray[np.float32], heard: NDArray[np.float32]) -> torch.Tensor:
+def reference(
+    model: Checkpoint, precision: str, key: int, frames: NDArray[np.float32], heard: NDArray[np.float32]
+) -> torch.Tensor:
     """Head parameters of the parallel forward: [frames * hop, P]."""
     net = model.config.network
-    network = build_network(model, torch.device("cpu"))
+    network = QuantizedWaveNet(model) if precision == "int8" else build_network(model, torch.device("cpu"))
     batch = torch.from_numpy(frames[None].copy())
     start = torch.tensor([noise.as_int64(noise.phase_start(key))])
     phase = excitation.running_phase(start, batch[..., 0], net.hop, net.sample_rate)
@@ -118,8 +126,13 @@ def test_same_as_the_reference(make: Make, model: Checkpoint, key: int) -> None:
     sampler = make(model, SLOTS)
     sampler.reset(2, key)
     found = sampler.probe(2, frames, forced)
-    expected = reference(model, key, frames, forced).numpy()
-    assert np.abs(found - expected).max() < 1e-5 * max(1.0, float(np.abs(expected).max()))
+    expected = reference(model, sampler.build.precision, key, frames, forced).numpy()
+    apart = np.abs(found - expected).max(axis=1) / max(1.0, float(np.abs(expected).max()))
+    if sampler.build.precision == "int8":  # an activation at the edge of two levels may tip into the other
+        assert (apart < 1e-5).mean() > 0.9
+        assert apart.max() < 2e-3
+    else:
+        assert apart.max() < 1e-5
 
 
 def test_what_was_drawn_has_the_parameters_it_was_drawn_from(make: Make, model: Checkpoint) -> None:
@@ -128,7 +141,7 @@ def test_what_was_drawn_has_the_parameters_it_was_drawn_from(make: Make, model: 
     sampler = make(model, SLOTS)
     sampler.reset(0, KEY)
     drawn = sampler.advance([0], frames[None])[0]
-    expected = reference(model, KEY, frames, drawn)
+    expected = reference(model, sampler.build.precision, KEY, frames, drawn)
     head = build_network(model, torch.device("cpu")).distribution
     uniforms = torch.from_numpy(noise.uniforms(KEY, 0, len(drawn), model.config.network.head.draws))
     temperature = torch.from_numpy(frames[:, FRAME.index("temperature")]).repeat_interleave(8)
@@ -302,7 +315,7 @@ def test_an_instrument_draws_at_its_own_temperature_times_the_controls(make: Mak
     plain = MODELS["logistics"]
     config = plain.config.model_dump()
     config["instruments"][1]["temperature"] = 0.5
-    cooler = Checkpoint(ModelConfig.model_validate(config), plain.tensors)
+    cooler = replace(plain, config=ModelConfig.model_validate(config))
     frames = controls(2, 5)
     frames[:, :, FRAME.index("instrument")] = np.array([[0.0], [1.0]])
     halved = frames.copy()

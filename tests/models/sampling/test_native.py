@@ -136,7 +136,7 @@ def test_int8_has_the_same_bits_on_every_instruction_set(checkpoint: Checkpoint,
         np.testing.assert_array_equal(out, outs[0])
 
 
-@pytest.mark.parametrize("name", ["r16", "r32", "r64"])  # the widths that have a kernel of their own
+@pytest.mark.parametrize("name", ["default", "r16", "r32", "r64"])  # the widths that have a kernel of their own
 @pytest.mark.parametrize("streams", [1, 3, 16])
 def test_int8_has_the_same_bits_where_the_environment_forces_an_instruction_set(
     name: str, streams: int, monkeypatch: pytest.MonkeyPatch
