@@ -119,6 +119,19 @@ def check_controls(controls: NDArray[np.float32], leading: tuple[int, ...]) -> i
     return int(controls.shape[-2])
 
 
+def check_instruments(controls: NDArray[np.float32], config: ModelConfig) -> None:
+    """Refuse controls [..., len(FRAME)] that name an instrument outside the embedding.
+
+    Before they reach a device: there an index out of range ends every later call of the process.
+    """
+    entries = config.network.global_.entries if config.network.global_ else 0
+    if not entries or not controls.size:
+        return
+    index = controls[..., FRAME.index("instrument")]
+    if not (index.min() >= 0 and index.max() < entries):  # NaN fails too
+        raise SamplerError(f"controls: instrument {index.min():g}..{index.max():g} is outside 0..{entries - 1}")
+
+
 def own_temperatures(config: ModelConfig) -> NDArray[np.float32] | None:
     """What each instrument's draws are warmer by, [instruments]; None where all are 1. Taken once, by each sampler."""
     own = np.array([instrument.temperature for instrument in config.instruments], dtype=np.float32)
