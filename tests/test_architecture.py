@@ -12,12 +12,14 @@ ROOT = Path(__file__).parent.parent
 FRONT_DOOR = "clients/cli"  # names the commands of all three packages
 USES_TORCH = (
     "models/training/",
+    "models/fused/",
     "models/wavenet.py",
     "models/quantized_wavenet.py",
     "models/heads.py",
     "models/excitation.py",
     "models/tone.py",
     "models/sampling/torch_sampler.py",
+    "models/sampling/fused.py",
     "models/sampling/naive.py",
 )
 

@@ -10,11 +10,14 @@ is read at the earliest at t + 1, and was read last at t - 1. Triton adds no suc
 know that pointers of a load and a store meet; its interpreter runs a program in one thread and misses nothing
 without.
 
-Triton has no types to check against, so those of this file are untyped; `launch.py` is its one caller.
+Triton has no types to check against, so neither have the functions here: `kernel.pyi` states what is called from
+outside.
 """
 
 import triton
 import triton.language as tl
+
+INTERPRETED = bool(triton.knobs.runtime.interpret)  # settled where a function is decorated, so once, here
 
 
 @triton.jit

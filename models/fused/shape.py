@@ -52,11 +52,11 @@ class Padded:
             parts=head_parts(network),
             part=_padded(network.head.parameters // head_parts(network)),
         )
-        wide = max((network.skip_channels, "skip_channels"), *((w, "head_hidden") for w in network.head_hidden), (1, ""))
+        widest = max((width, "head_hidden") for width in (*network.head_hidden, 0))
+        widest = max(widest, (network.skip_channels, "skip_channels"))
         for rows, columns, value, field in (
             (shape.residual, shape.residual, network.residual_channels, "residual_channels"),
-            (shape.residual, shape.skip, *wide),
-            (shape.skip, shape.skip if network.head_hidden else 0, *wide),
+            (max(shape.residual, shape.skip if network.head_hidden else 0), shape.skip, *widest),
             (shape.skip, shape.part, network.head.parameters, "head parameters"),
         ):
             size = rows * columns * BYTES[precision]

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 import torch
-import triton
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.fused.kernel import INTERPRETED
 from ostinato.models.fused.launch import Outputs, State, launch
 from ostinato.models.fused.packing import DTYPES, pack
 from ostinato.models.fused.shape import LANES, Padded, Precision, ring_rows
@@ -58,7 +58,7 @@ class FusedSampler:
     ) -> None:
         if slots < 1:
             raise SamplerError(f"slots: {slots}, expected at least 1")
-        if device == "cpu" and not triton.knobs.runtime.interpret:
+        if device == "cpu" and not INTERPRETED:
             raise SamplerError("device: 'cpu' has no fused kernel but under Triton's interpreter (TRITON_INTERPRET=1)")
         self.config: ModelConfig = checkpoint.config
         self.slots = slots
