@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler, SamplerError
 
-EngineName: TypeAlias = Literal["auto", "native", "torch", "naive"]
+EngineName: TypeAlias = Literal["auto", "native", "torch", "fused", "naive"]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
 PrecisionName: TypeAlias = Literal["auto", "float32", "int8"]
 
@@ -40,12 +40,14 @@ def open_sampler(
         engine, why = _fastest(device)
     else:
         why = "asked for"
-    if device == "cuda" and engine != "torch":
-        raise SamplerError(f"device: 'cuda' is for the torch engine, not {engine!r}")
+    if device == "cuda" and engine not in ("torch", "fused"):
+        raise SamplerError(f"device: 'cuda' is for the torch and fused engines, not {engine!r}")
     if engine == "native":
         return _open_native(checkpoint, slots, precision, threads), why
     if precision == "int8":
         raise SamplerError(f"precision: 'int8' is for the native engine, not {engine!r}")
+    if engine == "fused":
+        return _open_fused(checkpoint, slots, device, precision), why
     if engine == "naive":
         from ostinato.models.sampling.naive import NaiveSampler
 
@@ -80,6 +82,18 @@ def _open_native(checkpoint: Checkpoint, slots: int, precision: PrecisionName, t
     if precision == "auto":
         precision = "int8" if checkpoint.calibration and checkpoint.calibration.keeps_quality else "float32"
     return NativeSampler(checkpoint, slots, threads=threads, precision=precision)
+
+
+def _open_fused(checkpoint: Checkpoint, slots: int, device: DeviceName, precision: PrecisionName) -> Sampler:
+    try:
+        from ostinato.models.sampling.fused import FusedSampler
+    except ModuleNotFoundError as error:
+        if error.name != "triton":
+            raise
+        raise SamplerError("engine: 'fused' needs triton: pip install 'ostinato[cuda]'") from error
+
+    chosen = _torch_device("cuda" if device == "auto" else device)
+    return FusedSampler(checkpoint, slots, chosen, "float32" if precision == "float32" else "float16")
 
 
 def _torch_device(device: DeviceName) -> str:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -23,9 +24,46 @@ def test_what_is_asked_for_is_taken(engine: EngineName) -> None:
 
 
 @pytest.mark.parametrize("engine", ["native", "naive"])
-def test_cuda_is_for_torch_alone(engine: EngineName) -> None:
+def test_cuda_is_for_torch_and_fused_alone(engine: EngineName) -> None:
     with pytest.raises(SamplerError, match=f"device: 'cuda' .*'{engine}'"):
         open_sampler(TINY, engine, "cuda", slots=1)
+
+
+def test_fused_is_taken_on_a_cpu_under_the_interpreter() -> None:
+    pytest.importorskip("triton")
+    sampler, why = open_sampler(TINY, "fused", "cpu", slots=1)
+    assert (sampler.build.engine, sampler.build.isa, sampler.build.precision) == ("fused", "interpreter", "float16")
+    assert why == "asked for"
+    assert open_sampler(TINY, "fused", "cpu", 1, "float32")[0].build.precision == "float32"
+    with pytest.raises(SamplerError, match="precision: 'int8' is for the native engine"):
+        open_sampler(TINY, "fused", "cpu", 1, "int8")
+
+
+def test_fused_is_refused_by_what_it_lacks() -> None:
+    pytest.importorskip("triton")
+    code = """
+import sys
+from ostinato.models import registry
+from ostinato.models.sampling.choose import open_sampler
+def told(device):
+    try:
+        open_sampler(registry.load("tiny"), "fused", device, slots=1)
+    except ValueError as error:
+        print(device, error)
+sys.modules["triton"] = None
+told("cuda")
+del sys.modules["triton"]
+told("cpu")
+told("cuda")
+told("auto")
+"""
+    env = {**os.environ, "TRITON_INTERPRET": "0", "CUDA_VISIBLE_DEVICES": ""}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=env)
+    missing, cpu, cuda, auto = run.stdout.splitlines()
+    assert "cuda engine: 'fused' needs triton" in missing
+    assert "cpu device: 'cpu' has no fused kernel but under Triton's interpreter" in cpu
+    assert cuda.endswith("device: 'cuda' is not available here")
+    assert auto.endswith("device: 'cuda' is not available here")
 
 
 def test_without_the_kernel_auto_takes_torch_and_says_why() -> None:

@@ -36,7 +36,10 @@ EXACT: dict[str, Make] = {
 }
 SAMPLERS: dict[str, Make] = {**EXACT, "torch": TorchSampler}
 if torch.cuda.is_available():
+    from ostinato.models.sampling.fused import FusedSampler
+
     SAMPLERS["torch-cuda"] = lambda c, n: TorchSampler(c, n, device="cuda")
+    SAMPLERS["fused-cuda"] = lambda c, n: FusedSampler(c, n, "cuda", "float32")  # on a CPU: test_fused.py
 
 
 def small(**changes: object) -> Checkpoint:
