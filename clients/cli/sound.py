@@ -23,6 +23,7 @@ from ostinato.clients.cli.options import (
     Notes,
     Output,
     PcmEncoding,
+    PrecisionOption,
     Seconds,
     Song,
     Temperature,
@@ -47,6 +48,7 @@ def synth(
     model: LocalModel = "default",
     engine: EngineOption = "auto",
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     seed: Annotated[int, SEED] = 0,
     temperature: Temperature = None,
     voices: Voices = 16,
@@ -60,6 +62,7 @@ def synth(
     from ostinato.models.registry import UnknownModelError, load_name_or_folder
     from ostinato.models.sampling.choose import open_sampler
     from ostinato.models.sampling.contract import SamplerError
+    from ostinato.server.cores import usable_cores
     from ostinato.server.pcm import encode
     from ostinato.server.protocol import ProtocolError
     from ostinato.server.render import render
@@ -68,8 +71,8 @@ def synth(
     with bad_input(UnknownModelError, ConfigError, CheckpointError, about="--model"):
         checkpoint = load_name_or_folder(model)
     score = _score(checkpoint.config, song, note or (), seconds, velocity, instrument, voices)
-    with bad_input(SamplerError, about=f"--engine {engine} --device {device}"):
-        sampler, why = open_sampler(checkpoint, engine, device, score.voices)
+    with bad_input(SamplerError, about=f"--engine {engine} --device {device} --precision {precision}"):
+        sampler, why = open_sampler(checkpoint, engine, device, score.voices, precision, usable_cores())
     rate, status, done = checkpoint.config.network.sample_rate, Status(), 0
     began = time.perf_counter()
     with bad_input(ProtocolError), open_output(output, sample_rate=rate, encoding=encoding) as write:
@@ -81,7 +84,7 @@ def synth(
     spent, length, build = time.perf_counter() - began, score.samples / rate, sampler.build
     status.say(
         f"{length:.2f} s of sound in {spent:.2f} s: RTF {spent / length:.3f}, {score.voices} voices, seed {seed}, "
-        f"{build.engine} on {build.isa} ({why})"
+        f"{build.engine} on {build.isa} in {build.precision} ({why})"
     )
 
 

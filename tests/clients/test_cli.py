@@ -34,7 +34,9 @@ def song(tmp_path: Path) -> Path:
 def test_help_names_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    assert {"serve", "synth", "play", "bench", "models", "data", "train", "evaluate"} <= set(result.output.split())
+    assert {"serve", "synth", "play", "bench", "models", "data", "train", "evaluate", "quantize"} <= set(
+        result.output.split()
+    )
 
 
 def test_without_a_command_the_help_is_shown() -> None:
@@ -92,6 +94,20 @@ def test_the_same_seed_gives_the_same_bytes_in_a_file_and_on_stdout(tmp_path: Pa
     assert path.read_bytes() == piped.stdout_bytes
     assert len(piped.stdout_bytes) == 4 * SAMPLES == len(other.stdout_bytes)
     assert other.stdout_bytes != piped.stdout_bytes
+
+
+def test_synth_draws_in_the_precision_asked_for_and_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = {}
+    for precision in ("float32", "int8"):
+        result = run("synth", *TINY_SECOND, "-o", "-", "--precision", precision)
+        assert f"in {precision}" in result.stderr
+        sounds[precision] = result.stdout_bytes
+    assert sounds["float32"] != sounds["int8"]
+    monkeypatch.setenv("OSTINATO_PRECISION", "int8")
+    assert run("synth", *TINY_SECOND, "-o", "-").stdout_bytes == sounds["int8"]
+    refused = run("synth", *TINY_SECOND, "-o", "-", "--engine", "torch")
+    assert refused.exit_code == 2
+    assert "--precision int8: precision: 'int8' is for the native engine, not 'torch'" in refused.stderr
 
 
 def test_a_played_song_is_the_rendered_song(server: str, song: Path, tmp_path: Path) -> None:
