@@ -25,6 +25,7 @@ from ostinato.models.sampling.contract import (
     at_own_temperature,
     check_controls,
     check_forced,
+    check_instruments,
     check_slots,
     check_snapshot,
     own_temperatures,
@@ -123,15 +124,17 @@ class TorchSampler:
         """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
+        check_instruments(controls, self.config)
         controls = at_own_temperature(controls, self._own_temperatures)
         hop = self.config.network.hop
         out = np.empty((len(slots), count * hop), dtype=np.float32)
-        self._choose(slots)
+        rows = self._choose(slots)
         self._buffers.forced.fill_(torch.nan)
+        frames = torch.from_numpy(controls.copy()).to(self._device)
         for f in range(count):
-            self._buffers.frames[list(slots)] = torch.from_numpy(controls[:, f].copy()).to(self._device)
+            self._buffers.frames[rows] = frames[:, f]
             self._draw_hop()
-            out[:, f * hop : (f + 1) * hop] = self._buffers.heard[list(slots)].cpu().numpy()
+            out[:, f * hop : (f + 1) * hop] = self._buffers.heard[rows].cpu().numpy()
         return out
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -140,6 +143,7 @@ class TorchSampler:
         count = check_controls(controls, ())
         hop = self.config.network.hop
         check_forced(forced, count * hop)
+        check_instruments(controls, self.config)
         out = np.empty((count * hop, self.config.network.head.parameters), dtype=np.float32)
         self._choose([slot])
         for f in range(count):
@@ -164,13 +168,19 @@ class TorchSampler:
         for name, tensor in tensors.items():
             tensor[slot] = torch.from_numpy(np.asarray(state.arrays[name]))
 
-    def _choose(self, slots: Sequence[int]) -> None:
+    def _choose(self, slots: Sequence[int]) -> Tensor:
+        """Make these slots the active ones; their rows, int64 [b], on the device once for all hops of a call."""
+        rows = torch.tensor(list(slots), dtype=torch.int64, device=self._device)
         self._buffers.active.fill_(False)
-        self._buffers.active[list(slots)] = True
+        self._buffers.active.index_fill_(0, rows, True)
+        return rows
 
     @torch.no_grad()
     def _hop(self) -> None:
-        """One hop of every active slot, from and into the buffers."""
+        """One hop of every active slot, from and into the buffers.
+
+        Everything at fixed addresses, nothing asked of the host and no branch on a value, so that it can be captured.
+        """
         network, state, buffers = self._network, self._state, self._buffers
         steering = network.steer(buffers.frames)
         conditions = network.layer_conditions(steering.condition)
@@ -211,9 +221,13 @@ class TorchSampler:
         return noise.uniform(words.flatten(1)[:, :draws]).to(torch.float32)  # type: ignore[no-any-return]
 
     def _capture(self) -> Callable[[], None]:
-        """Record one hop as a CUDA graph. The warm-up runs with no slot active, so it changes no state."""
+        """Record one hop as a CUDA graph. The warm-up runs with no slot active, so it changes no state.
+
+        On a stream of its own, so that what libraries allocate at their first call is there before the capture. The
+        graph is replayed on the stream that also resets, restores and reads: they keep their order by themselves.
+        """
         self._buffers.active.fill_(False)
-        side: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side: torch.cuda.Stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):
