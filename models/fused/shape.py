@@ -57,7 +57,7 @@ class Padded:
         for rows, columns, value, field in (
             (shape.residual, shape.residual, network.residual_channels, "residual_channels"),
             (max(shape.residual, shape.skip if network.head_hidden else 0), shape.skip, *widest),
-            (shape.skip, shape.part, network.head.parameters, "head parameters"),
+            (shape.skip, shape.part, *max(widest, (network.head.parameters, "head parameters"))),
         ):
             size = rows * columns * BYTES[precision]
             if size > LARGEST_TILE_BYTES:

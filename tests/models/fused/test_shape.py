@@ -1,0 +1,62 @@
+import pytest
+from hypothesis import given
+
+from ostinato.models import registry
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import WaveNetConfig
+from ostinato.models.fused.shape import NARROWEST, Padded, Precision, ring_rows
+from ostinato.models.sampling.contract import SamplerError
+from tests.models.sampling.networks import checkpoints
+
+
+@given(checkpoints())
+def test_every_width_is_a_power_of_two_that_holds_its_own(checkpoint: Checkpoint) -> None:
+    network = checkpoint.config.network
+    shape = Padded.of(network, "float16")
+    for padded in (shape.residual, shape.skip, shape.waves, shape.part):
+        assert padded >= NARROWEST
+        assert padded & (padded - 1) == 0
+    assert shape.residual >= network.residual_channels
+    assert shape.skip >= max(network.skip_channels, *network.head_hidden, 0)
+    assert shape.waves >= network.waves
+    assert shape.parts * shape.part >= network.head.parameters
+    assert network.head.parameters % shape.parts == 0
+
+
+@given(checkpoints())
+def test_the_row_written_at_a_sample_is_none_of_those_read_at_it(checkpoint: Checkpoint) -> None:
+    """What lets one barrier a sample be enough."""
+    network = checkpoint.config.network
+    for rows, dilation in zip(ring_rows(network), network.dilations, strict=True):
+        for clock in range(2 * rows):
+            read = {(clock - tap * dilation) % rows for tap in range(1, network.kernel_size)}
+            assert clock % rows not in read
+            assert len(read) == network.kernel_size - 1
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_registered_model_fits_in_half(name: str) -> None:
+    Padded.of(registry.load(name).config.network, "float16")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "precision"),
+    [
+        ("residual_channels", 257, "float16"),
+        ("skip_channels", 300, "float16"),
+        ("head_hidden", (512,), "float16"),
+        ("head", {"kind": "mu_law", "levels": 4096}, "float16"),
+        ("residual_channels", 200, "float32"),
+    ],
+)
+def test_what_is_too_large_for_a_block_is_refused_by_field_and_value(
+    field: str, value: object, precision: Precision
+) -> None:
+    shape = registry.random_config("r64").network.model_dump()
+    network = WaveNetConfig.model_validate({**shape, field: value})
+    number = {"head_hidden": "512", "head": "4096"}.get(field, str(value))
+    told = "head parameters" if field == "head" else field
+    with pytest.raises(
+        SamplerError, match=rf"engine: 'fused' takes matrices .* {told}: {number} makes one .*{precision}"
+    ):
+        Padded.of(network, precision)
