@@ -7,12 +7,14 @@ receptive field; with one the past is free. Right: against the receptive field, 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ostinato.models import registry
+from ostinato.models.benching.roofline import Precision
 from ostinato.models.benching.rows import Engine, hold_torch_to
 from ostinato.models.benching.timing import Stopwatch, steady_frames, time_in_turn, with_history
 from ostinato.models.checkpoint import Checkpoint
@@ -32,14 +34,14 @@ DRAWN: Final[tuple[Engine, ...]] = ("naive", "torch", "native")
 LABELS: Final[dict[Engine, str]] = {
     "naive": "naive: the receptive field again",
     "torch": "cached state, torch",
-    "native": "cached state, native kernel",
+    "native": "cached state, native kernel, {}",
 }
 Curve = list[tuple[int, float]]  # length in samples, microseconds a sample
 
 
 def against_stream_length(checkpoint: Checkpoint) -> dict[Engine, Curve]:
     """Time of the next samples of a stream that is already so long."""
-    checkpoint = Checkpoint(_with(checkpoint.config, hop=HOP), dict(checkpoint.tensors))
+    checkpoint = replace(checkpoint, config=_with(checkpoint.config, hop=HOP))
     frames = steady_frames(1, 1)
     curves: dict[Engine, Curve] = {engine: [] for engine in DRAWN}
     for engine in DRAWN:
@@ -74,7 +76,12 @@ def against_receptive_field() -> dict[Engine, Curve]:
 
 
 def _open(engine: Engine, checkpoint: Checkpoint) -> Sampler:
-    return open_sampler(checkpoint, engine, "cpu", 1, "float32")[0]
+    return open_sampler(checkpoint, engine, "cpu", 1, _precision(engine, checkpoint))[0]
+
+
+def _precision(engine: Engine, checkpoint: Checkpoint) -> Precision:
+    """int8 where there is a kernel for it, and a calibration."""
+    return "int8" if engine == "native" and checkpoint.calibration else "float32"
 
 
 def _with_dilations(exponent: int) -> ModelConfig:
@@ -103,7 +110,7 @@ def draw(model: str, path: Path) -> dict[str, dict[Engine, Curve]]:
         figure = Figure(figsize=(9, 3.8), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         for axes, (title, curves) in zip((left, right), measured.items(), strict=True):
-            _plot(axes, title, curves)
+            _plot(axes, title, curves, _precision("native", checkpoint))
         left.set_ylabel("microseconds a sample, one core")
         left.set_title(f"{checkpoint.config.name}: receptive field {checkpoint.config.network.receptive_field}")
         right.set_title("32 residual channels, two cycles of dilations 1, 2, 4 …")
@@ -112,10 +119,10 @@ def draw(model: str, path: Path) -> dict[str, dict[Engine, Curve]]:
     return measured
 
 
-def _plot(axes: Axes, title: str, curves: dict[Engine, Curve]) -> None:
+def _plot(axes: Axes, title: str, curves: dict[Engine, Curve], native: Precision) -> None:
     for engine, color in zip(DRAWN, ("#b04a3a", "#c79a2b", "#2f6f8f"), strict=True):
         lengths, micros = zip(*curves[engine], strict=True)
-        axes.loglog(lengths, micros, marker="o", markersize=4, color=color, label=LABELS[engine])
+        axes.loglog(lengths, micros, marker="o", markersize=4, color=color, label=LABELS[engine].format(native))
     budget = 1e6 / 44100
     axes.axhline(budget, color="black", linewidth=1, linestyle="--")
     axes.text(1.0, budget * 1.15, "real time at 44.1 kHz: 22.676 µs", transform=axes.get_yaxis_transform(), ha="right")
