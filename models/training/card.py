@@ -37,8 +37,8 @@ def card(report: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a report's tables."""
     yield (
         f"Free-running, each note drawn from nothing but its controls and what the model drew before, temperature "
-        f"{report['temperature']:g}, {report['engine']} sampler, seed {report['seed']}, as `ostinato evaluate` "
-        f"measured it on {len(report['notes'])} notes."
+        f"{report['temperature']:g}, {report['engine']} sampler in {report['precision']}, seed {report['seed']}, as "
+        f"`ostinato evaluate` measured it on {len(report['notes'])} notes."
     )
     yield ""
     yield from bars_table(report["bars"])
