@@ -51,7 +51,8 @@ def page_data(report: Mapping[str, Any], shown: Mapping[int, tuple[float, Case]]
         for note in report["notes"]
     ]
     head = {
-        key: report[key] for key in ("model", "sources", "engine", "temperature", "seed", "parameters", "bars", "held")
+        key: report[key]
+        for key in ("model", "sources", "engine", "precision", "temperature", "seed", "parameters", "bars", "held")
     }
     ticks = [(tick_name(f), round(mel_position(f), 4)) for f in TICKS_HZ]
     return head | {"instruments": report["instruments"], "notes": notes, "ticks": ticks}
