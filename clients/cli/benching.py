@@ -25,7 +25,7 @@ def bench(
         list[str] | None, typer.Option("--model", "-m", help="May be repeated. Default: default, tiny, r16, r32, r64.")
     ] = None,
     engine: Annotated[
-        Literal["naive", "torch", "native"] | None, typer.Option(help="Default: all of the device.")
+        Literal["naive", "torch", "native", "fused"] | None, typer.Option(help="Default: all of the device.")
     ] = None,
     precision: Annotated[
         Literal["float32", "int8"] | None, typer.Option(help="Of the native engine. Default: both.")

@@ -19,9 +19,9 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.choose import open_sampler
 from ostinato.models.sampling.contract import Build
 
-Engine: TypeAlias = Literal["torch", "native", "naive"]
+Engine: TypeAlias = Literal["torch", "native", "fused", "naive"]
 Device: TypeAlias = Literal["cpu", "cuda"]
-ENGINES: Final[dict[Device, tuple[Engine, ...]]] = {"cpu": ("torch", "native", "naive"), "cuda": ("torch",)}
+ENGINES: Final[dict[Device, tuple[Engine, ...]]] = {"cpu": ("torch", "native", "naive"), "cuda": ("torch", "fused")}
 """What each device is measured with, in the order of the rows."""
 
 
@@ -138,7 +138,8 @@ def _precisions(plan: Plan, checkpoint: Checkpoint, engine: Engine) -> tuple[Pre
 
 
 def _subject(plan: Plan, checkpoint: Checkpoint, engine: Engine, precision: Precision, streams: int) -> _Subject:
-    sampler, _ = open_sampler(checkpoint, engine, plan.device, streams, precision, plan.threads)
+    asked = precision if engine == "native" else "auto"  # the others have one of their own for each device
+    sampler, _ = open_sampler(checkpoint, engine, plan.device, streams, asked, plan.threads)
     work = work_of_step(checkpoint.config.network, precision, streams) if engine == "native" else None
     return _Subject(sampler.build, precision, streams, Stopwatch(sampler, streams), work)
 
