@@ -178,9 +178,9 @@ def draw_block(
                 spreads += tl.load(last_bias + (part + 1) * P + p)[None, :] + log_scale[:, None]
             u0, u1 = uniforms(key, clock)
             sample = draw(first, means, spreads, u0, u1, temperature, HEAD, COUNT, P, AMPLITUDE, LEAST, LOG_LEVELS)
-            now = lane * frames * hop + frame * hop + t  # [B] of [lanes, samples]
+            now = lane * frames * hop + frame * hop + t  # [B] of [streams, samples]
             if PROBE:
-                listened = tl.load(forced + now)
+                listened = tl.load(forced + now, mask=live, other=0.0)
                 sample = listened - PRE_EMPHASIS * output
                 output = listened
                 rows = parameters + (now * PARTS * COUNT)[:, None] + p[None, :]

@@ -48,17 +48,17 @@ class Frames:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a launch reads of a probe, and writes. N the streams, a multiple of `LANES`; T samples."""
+    """What a launch reads of a probe, and writes. b the streams, T samples."""
 
-    heard: Tensor  # float32 [N, T]
-    forced: Tensor | None = None  # float32 [N, T]
-    parameters: Tensor | None = None  # float32 [N, T, head parameters]
+    heard: Tensor  # float32 [b, T]
+    forced: Tensor | None = None  # float32 [b, T]
+    parameters: Tensor | None = None  # float32 [b, T, head parameters]
 
 
 def launch(
     network: WaveNetConfig, shape: Padded, packed: Packed, state: State, frames: Frames, slots: Tensor, out: Outputs
 ) -> None:
-    """Advance the streams in slots, int32 [N] with -1 for none, by the hops of `frames`.
+    """Advance the streams in slots, int32 [b] and then -1 to a multiple of `LANES`, by the hops of `frames`.
 
     A probe, where `out` has `forced`, takes those samples and writes the head parameters; else samples are drawn.
     """

@@ -98,23 +98,27 @@ class FusedSampler:
         for first in range(0, count, LONGEST_LAUNCH):
             block = controls[:, first : first + LONGEST_LAUNCH]
             samples = block.shape[1] * hop
-            heard = torch.empty(len(lanes), samples, device=self._device)
+            heard = torch.empty(len(slots), samples, device=self._device)
             self._launch(slots, lanes, block, Outputs(heard))
-            out[:, first * hop : first * hop + samples] = heard[: len(slots)].cpu().numpy()
+            out[:, first * hop : first * hop + samples] = heard.cpu().numpy()
         return out
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
         check_slots([slot], self.slots)
         count = check_controls(controls, ())
-        samples, lanes = count * self.config.network.hop, self._lanes([slot])
-        check_forced(forced, samples)
+        network, lanes = self.config.network, self._lanes([slot])
+        check_forced(forced, count * network.hop)
         check_instruments(controls, self.config)
-        given = torch.zeros(len(lanes), samples, device=self._device)
-        given[0] = torch.from_numpy(forced.copy())
-        parameters = torch.empty(*given.shape, self.config.network.head.parameters, device=self._device)
-        self._launch([slot], lanes, controls[None], Outputs(torch.empty_like(given), given, parameters))
-        return parameters[0].cpu().numpy()
+        out = np.empty((count * network.hop, network.head.parameters), dtype=np.float32)
+        for first in range(0, count, LONGEST_LAUNCH):
+            block = controls[None, first : first + LONGEST_LAUNCH]
+            here = slice(first * network.hop, (first + block.shape[1]) * network.hop)
+            given = torch.from_numpy(forced[None, here].copy()).to(self._device)  # [1, T]
+            parameters = torch.empty(*given.shape, network.head.parameters, device=self._device)
+            self._launch([slot], lanes, block, Outputs(torch.empty_like(given), given, parameters))
+            out[here] = parameters[0].cpu().numpy()
+        return out
 
     def snapshot(self, slot: int) -> Snapshot:
         """A copy of a slot's state, without the padding."""
@@ -141,14 +145,12 @@ class FusedSampler:
         return {**tensors, "amplitudes": tensors["amplitudes"][..., :harmonics], "rings": rings}
 
     def _lanes(self, slots: Sequence[int]) -> Tensor:
-        """The slots of each program in turn, -1 where there is none: int32 [N], a multiple of `LANES`."""
+        """The slots, then -1 to a multiple of `LANES`: int32."""
         empty = -len(slots) % LANES
         return torch.tensor([*slots, *[-1] * empty], dtype=torch.int32, device=self._device)
 
     def _launch(self, slots: Sequence[int], lanes: Tensor, controls: NDArray[np.float32], out: Outputs) -> None:
-        """One block: controls [b, F, channels] of these slots."""
-        if not controls.shape[1]:
-            return
+        """One block: controls [b, F, channels] of these slots, F at least 1."""
         named = lanes[: len(slots)].long()
         frames = torch.zeros(controls.shape[1], self.slots, len(FRAME), device=self._device)
         frames[:, named] = torch.from_numpy(controls.swapaxes(0, 1).copy()).to(self._device)
