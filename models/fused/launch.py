@@ -93,4 +93,5 @@ def launch(
         packed.previous, packed.sines, packed.cosines, packed.input_bias, packed.rings, packed.taps, packed.residual,
         packed.residual_bias, packed.skip, packed.skip_bias, packed.hidden, packed.hidden_bias, packed.last,
         packed.last_bias, **constants, num_warps=WARPS,
+        num_stages=shape.stages(network.kernel_size),
     )  # fmt: skip

@@ -19,8 +19,11 @@ LANES: Final = 16
 NARROWEST: Final = 16
 """The least width of a product in Triton, either way."""
 
-LARGEST_TILE_BYTES: Final = 128 * 1024
-"""A matrix is loaded whole; a block of an H200 has 227 KB of shared memory, for one of these and what goes with it."""
+BLOCK_BYTES: Final = 227 * 1024
+"""Shared memory of one block of an H200, where the matrices of a product wait for the tensor cores."""
+
+SPARE_BYTES: Final = 4 * 1024
+"""Of `BLOCK_BYTES`, for what is no matrix: the rings' table, sums that change hands between threads."""
 
 BYTES: Final[dict[Precision, int]] = {"float16": 2, "float32": 4}
 
@@ -37,13 +40,14 @@ class Padded:
     waves: int  # harmonics of the phase
     parts: int  # of the head's parameters: logits; or means, log-scales; or logits, means, log-scales
     part: int  # width of each part
+    precision: Precision  # of the products
 
     @classmethod
     def of(cls, network: WaveNetConfig, precision: Precision) -> Padded:
         """The widths that a network is padded to.
 
         Raises:
-            SamplerError: where a matrix of the network is too large for one block; names the field and its value.
+            SamplerError: where a layer or the head is too large for one block; names the fields and their values.
         """
         shape = cls(
             residual=_padded(network.residual_channels),
@@ -51,21 +55,42 @@ class Padded:
             waves=_padded(network.waves),
             parts=head_parts(network),
             part=_padded(network.head.parameters // head_parts(network)),
+            precision=precision,
         )
-        widest = max((width, "head_hidden") for width in (*network.head_hidden, 0))
-        widest = max(widest, (network.skip_channels, "skip_channels"))
-        for rows, columns, value, field in (
-            (shape.residual, shape.residual, network.residual_channels, "residual_channels"),
-            (max(shape.residual, shape.skip if network.head_hidden else 0), shape.skip, *widest),
-            (shape.skip, shape.part, *max(widest, (network.head.parameters, "head parameters"))),
-        ):
-            size = rows * columns * BYTES[precision]
-            if size > LARGEST_TILE_BYTES:
+        hidden = ", ".join(map(str, network.head_hidden))
+        layer = (
+            f"residual_channels: {network.residual_channels}, skip_channels: {network.skip_channels}, "
+            f"kernel_size: {network.kernel_size}"
+        )
+        head = (
+            f"skip_channels: {network.skip_channels}, head_hidden: [{hidden}], "
+            f"head parameters: {network.head.parameters}"
+        )
+        for held, fields in ((shape.layer_bytes(network.kernel_size), layer), (shape.head_bytes(), head)):
+            if held + SPARE_BYTES > BLOCK_BYTES:
                 raise SamplerError(
-                    f"engine: 'fused' takes matrices of at most {LARGEST_TILE_BYTES // 1024} KB, and {field}: {value} "
-                    f"makes one of {rows} x {columns} in {precision}, {size // 1024} KB"
+                    f"engine: 'fused' takes layers and heads of at most {(BLOCK_BYTES - SPARE_BYTES) // 1024} KB, and "
+                    f"{fields} take {held // 1024} KB in {precision}"
                 )
         return shape
+
+    def layer_bytes(self, taps: int) -> int:
+        """Shared memory that one layer fills: its matrices, the rows of its past, and the rows being multiplied."""
+        matrices = (2 * taps + 1) * self.residual**2 + self.residual * self.skip
+        return (matrices + taps * LANES * self.residual) * BYTES[self.precision]
+
+    def head_bytes(self) -> int:
+        """Shared memory that the largest matrix of the head fills, with the rows it multiplies."""
+        return (self.skip * max(self.skip, self.part) + LANES * self.skip) * BYTES[self.precision]
+
+    def stages(self, taps: int) -> int:
+        """Stages of the loop of layers as Triton pipelines it: 5, or 3 where two layers do not fit a block.
+
+        The rings' table is read a stage before what it points to, so 3 leaves one buffer a matrix: a layer's
+        weights are asked for when the layer before is done with its own. From 5 on they lie in a second buffer and
+        travel while that layer computes.
+        """
+        return 5 if 2 * self.layer_bytes(taps) + SPARE_BYTES <= BLOCK_BYTES else 3
 
 
 def head_parts(network: WaveNetConfig) -> int:

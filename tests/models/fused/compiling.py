@@ -49,7 +49,7 @@ def compiled(checkpoint: Checkpoint, probe: bool) -> dict[str, object]:
     else:
         sampler.advance([0], frames[None])
     options = dict(recorder.options)
-    warps = options.pop("num_warps")
+    launched = {name: options.pop(name) for name in ("num_warps", "num_stages")}
     names = [name for name in KERNEL.arg_names if name not in options]
     signature = dict.fromkeys(options, "constexpr")
     for name, argument in zip(names, recorder.arguments, strict=True):
@@ -58,12 +58,13 @@ def compiled(checkpoint: Checkpoint, probe: bool) -> dict[str, object]:
     aligned = {place[name]: [["tt.divisibility", 16]] for name in names if signature[name].startswith("*")}
     constants = {place[name]: value for name, value in options.items()}
     source = compiler.ASTSource(KERNEL, signature, constexprs=constants, attrs=aligned)
-    made = compiler.compile(source, target=H200, options={"num_warps": warps})
+    made = compiler.compile(source, target=H200, options=launched)
     return {
         "model": checkpoint.config.name,
         "probe": probe,
         "shared": made.metadata.shared,
         "ttir": made.asm["ttir"],
+        "ttgir": made.asm["ttgir"],
         "ptx": made.asm["ptx"],
     }
 

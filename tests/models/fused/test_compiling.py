@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-SHARED_OF_A_BLOCK = 227 * 1024  # compute capability 9.0
+from ostinato.models import registry
+from ostinato.models.fused.shape import BLOCK_BYTES, SPARE_BYTES, Padded
+
 MODELS = ("r64", "default")  # a mu-law head and no conditioning; a mixture with everything switched on
 
 
@@ -28,7 +30,24 @@ def test_it_compiles_to_tensor_core_products_within_a_blocks_shared_memory(kerne
     assert [(k["model"], k["probe"]) for k in kernels] == [(m, probe) for m in MODELS for probe in (False, True)]
     for kernel in kernels:
         assert "mma.sync" in kernel["ptx"]
-        assert 0 < kernel["shared"] <= SHARED_OF_A_BLOCK
+        assert 0 < kernel["shared"] <= BLOCK_BYTES
+
+
+def test_shared_memory_is_what_a_shape_is_refused_by(kernels: list[dict[str, Any]]) -> None:
+    """Two layers at once, or the head."""
+    for kernel in kernels:
+        network = registry.load(kernel["model"]).config.network
+        shape = Padded.of(network, "float16")
+        foreseen = max(2 * shape.layer_bytes(network.kernel_size), shape.head_bytes())
+        assert abs(kernel["shared"] - foreseen) <= SPARE_BYTES
+
+
+def test_the_next_layers_weights_travel_while_a_layer_computes(kernels: list[dict[str, Any]]) -> None:
+    """A second buffer of each matrix: two for each of two taps, residual, skip."""
+    for kernel in kernels:
+        shape = Padded.of(registry.load(kernel["model"]).config.network, "float16")
+        buffers = re.findall(r"ttg\.local_alloc : \(\) -> !ttg\.memdesc<2x(\d+)x\d+xf16", kernel["ttgir"])
+        assert buffers.count(str(shape.residual)) == 6
 
 
 def test_a_barrier_stands_between_the_rows_of_one_sample_and_the_next(kernels: list[dict[str, Any]]) -> None:

@@ -40,23 +40,26 @@ def test_every_registered_model_fits_in_half(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "precision"),
+    ("field", "value", "told", "precision"),
     [
-        ("residual_channels", 257, "float16"),
-        ("skip_channels", 300, "float16"),
-        ("head_hidden", (512,), "float16"),
-        ("head", {"kind": "mu_law", "levels": 4096}, "float16"),
-        ("residual_channels", 200, "float32"),
+        ("residual_channels", 129, "residual_channels: 129", "float16"),
+        ("residual_channels", 65, "residual_channels: 65", "float32"),
+        ("kernel_size", 12, "kernel_size: 12", "float16"),
+        ("skip_channels", 300, "skip_channels: 300", "float16"),
+        ("head_hidden", (30, 512), r"head_hidden: \[30, 512\]", "float16"),
+        ("head", {"kind": "mu_law", "levels": 1024}, "head parameters: 1024", "float16"),
     ],
 )
 def test_what_is_too_large_for_a_block_is_refused_by_field_and_value(
-    field: str, value: object, precision: Precision
+    field: str, value: object, told: str, precision: Precision
 ) -> None:
     shape = registry.random_config("r64").network.model_dump()
     network = WaveNetConfig.model_validate({**shape, field: value})
-    number = {"head_hidden": "512", "head": "4096"}.get(field, str(value))
-    told = "head parameters" if field == "head" else field
-    with pytest.raises(
-        SamplerError, match=rf"engine: 'fused' takes matrices .* {told}: {number} makes one .*{precision}"
-    ):
+    with pytest.raises(SamplerError, match=rf"engine: 'fused' takes layers and heads .*{told}.* KB in {precision}"):
         Padded.of(network, precision)
+
+
+def test_a_second_buffer_of_weights_is_taken_where_it_fits() -> None:
+    wide = registry.random_config("r64").network.model_copy(update={"residual_channels": 128})
+    assert Padded.of(registry.random_config("r64").network, "float16").stages(2) == 5
+    assert Padded.of(wide, "float16").stages(2) == 3
