@@ -157,6 +157,10 @@ def test_a_call_longer_than_a_launch_is_cut_and_stays_the_same() -> None:
     for pool in (sampler, other):
         pool.reset(0, KEY)
     np.testing.assert_allclose(sampler.advance([0], frames), other.advance([0], frames), atol=1e-4)
+    samples = forced(LONGEST_LAUNCH + 1)
+    expected = other.probe(0, frames[0], samples)
+    found = sampler.probe(0, frames[0], samples)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * max(1.0, float(np.abs(expected).max())))
 
 
 def test_streams_of_one_program_and_of_the_next_do_not_meet() -> None:
