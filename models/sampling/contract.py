@@ -4,9 +4,9 @@ A sampler owns a fixed pool of slots. Each slot is one stream: its state is rese
 frames, and can be taken out and put back. The promises, each held by the contract suite in
 `tests/models/sampling/test_contract.py`:
 
-- same as the reference: `probe` gives the head parameters of the full parallel forward;
+- same as the reference: `probe` gives the head parameters of the full parallel forward of its precision;
 - chunk-free: any cutting of a stream into calls gives the same bits;
-- neighbour-free: other slots, their number and their order change no bit (torch: nothing beyond 1e-5);
+- neighbour-free: other slots, their number and their order change no bit (torch, fused: nothing beyond 1e-5);
 - clean: after `reset` nothing of the former stream is left, and a slot not named in `advance` is untouched;
 - resumable: `restore(snapshot)` goes on bit for bit;
 - causal: a control at sample t changes nothing before t.
@@ -46,9 +46,9 @@ class Snapshot:
 class Build:
     """Which sampler this is, for logs and the bench."""
 
-    engine: str  # naive, torch, native
-    precision: str  # float32
-    isa: str  # avx512, avx2, portable, torch, cuda
+    engine: str  # naive, torch, native, fused
+    precision: str  # float32, float16, int8
+    isa: str  # avx512, avx2, portable, torch, cuda, interpreter
     device: str  # cpu, cuda
     threads: int
 

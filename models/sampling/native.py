@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, WaveNetConfig
-from ostinato.models.controls import FRAME
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -25,6 +24,7 @@ from ostinato.models.sampling.contract import (
     at_own_temperature,
     check_controls,
     check_forced,
+    check_instruments,
     check_slots,
     check_snapshot,
     own_temperatures,
@@ -34,8 +34,6 @@ Precision: TypeAlias = Literal["float32", "int8"]
 
 ISA_VARIABLE: Final = "OSTINATO_ISA"
 """Environment variable that forces an instruction set where the constructor names none."""
-
-_INSTRUMENT: Final = FRAME.index("instrument")
 
 
 class NativeSampler:
@@ -92,7 +90,7 @@ class NativeSampler:
         """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
-        self._check_instruments(controls)
+        check_instruments(controls, self.config)
         out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
         controls = np.ascontiguousarray(at_own_temperature(controls, self._own_temperatures))
         self._pool.advance(np.asarray(slots, dtype=np.int64), controls, out)
@@ -103,7 +101,7 @@ class NativeSampler:
         check_slots([slot], self.slots)
         samples = check_controls(controls, ()) * self.config.network.hop
         check_forced(forced, samples)
-        self._check_instruments(controls)
+        check_instruments(controls, self.config)
         parameters = np.empty((samples, self.config.network.head.parameters), dtype=np.float32)
         heard = np.empty(samples, dtype=np.float32)
         self._pool.probe(slot, np.ascontiguousarray(controls), np.ascontiguousarray(forced), heard, parameters)
@@ -124,15 +122,6 @@ class NativeSampler:
             self._pool.restore(slot, np.ascontiguousarray(state.arrays["state"]))
         except (TypeError, ValueError) as error:
             raise SamplerError(f"state: {error}") from error
-
-    def _check_instruments(self, controls: NDArray[np.float32]) -> None:
-        """Refuse an index outside the embedding."""
-        entries = self.config.network.global_.entries if self.config.network.global_ else 0
-        if not entries or not controls.size:
-            return
-        index = controls[..., _INSTRUMENT]
-        if not (index.min() >= 0 and index.max() < entries):  # NaN fails too
-            raise SamplerError(f"controls: instrument {index.min():g}..{index.max():g} is outside 0..{entries - 1}")
 
 
 def kernel_shape(network: WaveNetConfig) -> _kernel.Shape:
