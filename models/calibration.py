@@ -23,7 +23,12 @@ KEEPS_QUALITY: Final = 0.02
 
 WEIGHTS_KEY: Final = "weights"
 
-Reach = Annotated[float, Field(gt=0)]
+SMALLEST_REACH: Final = 1e-6
+"""Of an activation: what never left 0 still needs levels that are finite."""
+
+LARGEST_REACH: Final = 1e30
+
+Reach = Annotated[float, Field(ge=SMALLEST_REACH, le=LARGEST_REACH)]
 Bits = Annotated[float, Field(allow_inf_nan=False)]
 
 

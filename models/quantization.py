@@ -44,7 +44,7 @@ def integers(checkpoint: Checkpoint) -> Integers:
     network, calibration = checkpoint.config.network, checkpoint.calibration
     tensors = {name: tensor.astype(np.float64) for name, tensor in checkpoint.tensors.items()}
     hidden, gate = (LEVEL_TOP / np.array(reach) for reach in (calibration.hidden, calibration.gate))
-    top = np.array([_head_top(inputs) for inputs in network.head_widths[:-1]])
+    top = np.array([head_top(inputs) for inputs in network.head_widths[:-1]])
     head = top / np.array(calibration.head)
     out: Integers = {
         "hidden.levels": hidden.astype(np.float32),
@@ -79,12 +79,18 @@ def _skip(layers: int, tensors: dict[str, Array], gate: Array) -> Integers:
     weights = [tensors[f"layers.{i}.skip.weight"] / gate[i] for i in range(layers)]
     biases = [tensors.get(f"layers.{i}.skip.bias", np.zeros(len(weights[0]))) for i in range(layers)]
     bias = np.sum(biases, axis=0)
-    scale = _steps(np.concatenate(weights, axis=1), LEVEL_TOP, bias)
+    beside = np.concatenate(weights, axis=1)
+    scale = _steps(beside, skip_top(beside.shape[1]), bias)
     levels: Integers = {f"layers.{i}.skip.levels": _levels(w, scale).astype(np.int8) for i, w in enumerate(weights)}
     return levels | {"skip.offset": np.rint(bias / scale).astype(np.int32), "skip.scale": scale.astype(np.float32)}
 
 
-def _head_top(inputs: int) -> int:
+def skip_top(inputs: int) -> int:
+    """The largest level of a weight of the skip sum over so many gates, so that no sum and offset leave 32 bits."""
+    return min(LEVEL_TOP, (SUM_TOP - OFFSET_TOP) // (LEVEL_TOP * inputs))
+
+
+def head_top(inputs: int) -> int:
     """The largest level of what enters a matrix of the head, so that no sum leaves 32 bits."""
     return min(HEAD_LEVEL_TOP, SUM_TOP // (HEAD_WEIGHT_TOP * inputs))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ostinato.models.calibration import Calibration
+from ostinato.models.calibration import SMALLEST_REACH, Calibration
 from ostinato.models.checkpoint import Checkpoint, load_uncalibrated, save_calibration
 from ostinato.models.registry import folder_of
 from ostinato.models.training.choosing import of_each
@@ -104,9 +104,8 @@ def reach(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> Calibratio
     with _listening(places):
         for recording in recordings:
             teacher_forced_bits(network, recording)
-    least = np.finfo(np.float32).tiny  # of what never left 0
     return Calibration(
-        **{k: tuple(np.maximum(v, least)) for k, v in (("hidden", hidden), ("gate", gate), ("head", head))}
+        **{k: tuple(np.maximum(v, SMALLEST_REACH)) for k, v in (("hidden", hidden), ("gate", gate), ("head", head))}
     )
 
 

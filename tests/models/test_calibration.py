@@ -58,6 +58,7 @@ def test_one_of_other_weights_is_refused_and_can_be_measured_again(folder: Path)
         ({"speed": 3}, r"speed: .*\(value: 3\)"),
         ({"gate": [1.0, 1.0, -1.0, 1.0]}, r"gate\.2: .*\(value: -1\.0\)"),
         ({"gate": [1.0, 1.0, "loud", 1.0]}, r"gate\.2: .*\(value: 'loud'\)"),
+        ({"gate": [1.0, 1.0, 1e-9, 1.0]}, r"gate\.2: .*\(value: 1e-09\)"),
         ({"hidden": [1.0]}, "hidden: 1 values, expected 4"),
         ({"head": [1.0] * 3}, "head: 3 values, expected 1"),
         ({"bits_int8": float("nan")}, r"bits_int8: .*\(value: nan\)"),

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from ostinato.models.calibration import SMALLEST_REACH
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ostinato.models.config import (
     ExcitationConfig,
@@ -70,6 +72,16 @@ def test_a_calibration_reaches_as_far_as_what_is_heard_and_no_further() -> None:
     for recording in RECORDINGS:
         teacher_forced_bits(network, recording)
     assert all_.hidden[1] == max(heard)
+
+
+def test_what_never_leaves_zero_has_levels_all_the_same() -> None:
+    checkpoint = small()
+    silent = {name: np.zeros_like(t) if ".skip." in name else t for name, t in checkpoint.tensors.items()}
+    checkpoint = replace(checkpoint, tensors=silent)
+    calibrated = replace(checkpoint, calibration=reach(checkpoint, RECORDINGS[:1]))
+    assert calibrated.calibration is not None
+    assert calibrated.calibration.head[0] == SMALLEST_REACH
+    assert np.isfinite(teacher_forced_bits(network_of(calibrated, "int8"), RECORDINGS[0]))
 
 
 def test_listening_leaves_no_hook_behind() -> None:
