@@ -68,7 +68,7 @@ def folder_of(model: str) -> Path:
 
 
 def random_config(name: str) -> ModelConfig:
-    """The config of a random-weight shape: `tiny`, or `r32` and `r64` after nv-wavenet's R, S and A."""
+    """The config of a random-weight shape: `tiny`, or `r16`, `r32` and `r64` after nv-wavenet's R, S and A."""
     if name == "tiny":
         network = WaveNetConfig(
             residual_channels=8,
