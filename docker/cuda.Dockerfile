@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
 # The server on a GPU: torch's captured graph, or the fused kernel. CUDA comes once, as the wheels that torch requires,
 # on a plain Python base: an nvidia/cuda base would bring every library a second time. The driver is the host's.
-# hadolint global ignore=DL3008,DL3013,DL3042
+# DL3008: a slim base follows Debian's stable release, whose mirrors keep only the newest version of a package
+# hadolint global ignore=DL3008
 
 ARG BASE=python:3.11-slim-bookworm
 
