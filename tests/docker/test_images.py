@@ -113,6 +113,15 @@ def test_a_service_builds_its_image_and_is_published_on_loopback(name: str, dock
     assert re.findall(r'- "(.*)"', lines) == ["${PUBLISH:-127.0.0.1:8000}:8000"]
 
 
+def test_a_service_writes_to_tmp_alone_where_triton_may_load_what_it_compiled() -> None:
+    cpu, gpu = service("cpu"), service("gpu")
+    assert "read_only: true\n" in cpu
+    assert "read_only: true\n" in gpu
+    assert "tmpfs: [/tmp]\n" in cpu
+    assert 'tmpfs: ["/tmp:exec"]\n' in gpu
+    assert re.search(r"TRITON_CACHE_DIR=/tmp/", text("cuda.Dockerfile"))
+
+
 def test_both_services_take_the_key_of_the_environment() -> None:
     assert "OSTINATO_API_KEY: ${OSTINATO_API_KEY:-}\n" in service("cpu")
     assert "<<: *environment" in service("gpu")
