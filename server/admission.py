@@ -3,101 +3,107 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ostinato.server.capacity import Claim, DeliveryCost, live_rtf
 from ostinato.server.cost import fits
 from ostinato.server.mailbox import Opening
 from ostinato.server.performance import Performance
 from ostinato.server.pool import Pool
-from ostinato.server.protocol import (
-    DURATION_S,
-    CloseCode,
-    Limits,
-    ProtocolError,
-    SessionCreated,
-    SessionStart,
-    StreamFormat,
-)
-from ostinato.server.session import Session
+from ostinato.server.protocol import CloseCode, ProtocolError, SessionStart
+from ostinato.server.session import Session, block_hops
 
 RETRY_AFTER_S: Final = 5.0
 
 
-def full(message: str) -> ProtocolError:
+class NoRoomError(Exception):
+    """There is no room now; there may be later. The message tells what is missing."""
+
+
+def full(message: str, retry_after_s: float | None = None) -> ProtocolError:
     """A refusal for want of room."""
-    return ProtocolError("full", message, kind="capacity", close=CloseCode.FULL, retry_after_s=RETRY_AFTER_S)
+    retry_after_s = RETRY_AFTER_S if retry_after_s is None else max(1.0, retry_after_s)
+    return ProtocolError("full", message, kind="capacity", close=CloseCode.FULL, retry_after_s=retry_after_s)
 
 
-def admit(opening: Opening, pools: Mapping[str, Pool], sessions: Iterable[Session], default_lead_ms: float) -> Session:
-    """Reserve the slots that an opening asks for, make its session, and tell the listener.
+class Admission:
+    """What the engine can carry: slots of each model, and time.
 
-    Raises:
-        ProtocolError: fatal, with nothing reserved.
+    Args:
+        pools: by the names of their models.
+        delivery: what delivering a block is seen to cost.
+        default_lead_ms: of a live session that names none.
     """
-    start = opening.start
-    pool = pools[start.model]
-    slots = _reserve(pools, sessions, start)
-    seed = secrets.randbits(53) if start.seed is None else start.seed
-    try:
-        performance = Performance(pool.card.config, pool.card.controls, slots, seed, start.controls)
-    except ProtocolError as error:
-        pool.release(slots)
-        error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
-        raise
-    lead_ms = start.lead_ms or default_lead_ms
-    opening.mailbox.put(_created(opening, performance, len(slots), seed, lead_ms))
-    return Session(opening, start.model, performance, slots, lead_ms)
+
+    def __init__(self, pools: Mapping[str, Pool], delivery: DeliveryCost, default_lead_ms: float) -> None:
+        self._pools, self._delivery, self._default_lead_ms = pools, delivery, default_lead_ms
+
+    def make(self, opening: Opening, sessions: Iterable[Session], now: float) -> Session:
+        """Reserve the slots that an opening asks for, and make its session beside those that are open.
+
+        Raises:
+            ProtocolError: fatal, where it can never be; nothing is reserved.
+            NoRoomError: where it can't be now.
+        """
+        start, pool = opening.start, self._pools[opening.start.model]
+        self._check(start)
+        lead_ms = start.lead_ms or self._default_lead_ms
+        claim = self._claim(start, lead_ms) if start.mode == "live" else None
+        slots = self._reserve(start.model, start.voices, claim, sessions, now)
+        seed = secrets.randbits(53) if start.seed is None else start.seed
+        try:
+            performance = Performance(pool.card.config, pool.card.controls, slots, seed, start.controls)
+        except ProtocolError as error:
+            pool.release(slots)
+            error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
+            raise
+        return Session(opening, performance, slots, seed, lead_ms)
+
+    def make_room_again(self, session: Session, sessions: Iterable[Session], now: float) -> tuple[int, ...]:
+        """Reserve slots for a session that is carried on. Raises NoRoomError."""
+        claim = claim_of(session) if session.live else None
+        return self._reserve(session.model, session.voices, claim, sessions, now)
+
+    def _claim(self, start: SessionStart, lead_ms: float) -> Claim:
+        network = self._pools[start.model].card.config.network
+        hops = block_hops(start, lead_ms, network.hop, network.sample_rate)
+        return Claim(start.model, start.voices, hops * network.hop / network.sample_rate)
+
+    def _check(self, start: SessionStart) -> None:
+        """Raise a ProtocolError where not even an idle server could."""
+        pool = self._pools[start.model]
+        there, fit = pool.sampler.slots, pool.live_voices
+        if start.voices > there:
+            message = f"voices: {start.voices} are more than the {there} there are"
+            raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
+        if start.mode == "fast":
+            return
+        if not fit:
+            speed = f"{pool.cost.measured.rtf(1):.2f} of real time"
+            message = f"mode: {start.model} draws at {speed} here, too slow to be live; fast is served"
+            raise ProtocolError("too_slow", message, param="mode", kind="capacity", close=CloseCode.OVER_LIMIT)
+        if start.voices > fit:
+            message = f"voices: {start.voices} are more than the {fit} that can be drawn in real time here"
+            raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
+
+    def _reserve(
+        self, model: str, voices: int, claim: Claim | None, sessions: Iterable[Session], now: float
+    ) -> tuple[int, ...]:
+        """Slots, and for a live session time too, unless nobody else is live."""
+        live = [claim_of(session) for session in sessions if session.live and not session.over]
+        if claim is not None and live and not fits(self._rtf([*live, claim], now)):
+            raise NoRoomError(f"{voices} live voices are asked for, and those that play leave no time for them")
+        pool = self._pools[model]
+        slots = pool.reserve(voices)
+        if slots is None:
+            raise NoRoomError(f"{voices} voices are asked for, {pool.free} of {pool.sampler.slots} are free")
+        return slots
+
+    def _rtf(self, claims: Iterable[Claim], now: float) -> float:
+        return live_rtf(claims, {name: pool.cost for name, pool in self._pools.items()}, self._delivery, now)
 
 
-def _reserve(pools: Mapping[str, Pool], sessions: Iterable[Session], start: SessionStart) -> tuple[int, ...]:
-    pool = pools[start.model]
-    if start.resume is not None:
-        message = "resume: this server keeps no dropped sessions"
-        raise ProtocolError("resume_refused", message, param="resume", close=CloseCode.RESUME_REFUSED)
-    there = pool.sampler.slots
-    if start.voices > there:
-        message = f"voices: {start.voices} are more than the {there} there are"
-        raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
-    if start.mode == "live":
-        _keep_in_time(pools, sessions, start)
-    slots = pool.reserve(start.voices)
-    if slots is None:
-        raise full(f"{start.voices} voices are asked for, {pool.free} of {there} are free")
-    return slots
-
-
-def _keep_in_time(pools: Mapping[str, Pool], sessions: Iterable[Session], start: SessionStart) -> None:
-    """Refuse what could not be drawn in real time, with what is played already."""
-    pool, voices = pools[start.model], start.voices
-    fit = pool.live_voices
-    if not fit:
-        speed = f"{pool.cost.rtf(1):.2f} of real time"
-        message = f"mode: {start.model} draws at {speed} here, too slow to be live; fast is served"
-        raise ProtocolError("too_slow", message, param="mode", kind="capacity", close=CloseCode.OVER_LIMIT)
-    if voices > fit:
-        message = f"voices: {voices} are more than the {fit} that can be drawn in real time here"
-        raise ProtocolError("over_limit", message, param="voices", close=CloseCode.OVER_LIMIT)
-    playing = Counter({start.model: voices})
-    for session in sessions:
-        playing[session.model] += len(session.slots) if session.live else 0
-    if not fits(sum(pools[name].cost.rtf(n) for name, n in playing.items())):
-        raise full(f"{voices} live voices are asked for, and those that play leave no time for them")
-
-
-def _created(opening: Opening, performance: Performance, voices: int, seed: int, lead_ms: float) -> SessionCreated:
-    start = opening.start
-    return SessionCreated(
-        session_id=opening.session_id,
-        model=start.model,
-        format=StreamFormat(
-            encoding=start.format.encoding,
-            frame_ms=start.format.frame_ms,
-            sample_rate=performance.sample_rate,
-            hop=performance.hop,
-        ),
-        seed=seed,
-        lead_ms=lead_ms,
-        limits=Limits(voices=voices, duration_s=start.duration_s or DURATION_S),
-    )
+def claim_of(session: Session) -> Claim:
+    """What an open live session asks of the engine."""
+    return Claim(session.model, session.voices, session.block_s)

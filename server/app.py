@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.server.attendance import AttendanceConfig
 from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.pool import SamplerConfig
@@ -23,6 +24,7 @@ from ostinato.server.settings import Settings
 STATUS: Final = {
     "not_authorised": 401,
     "full": 503,
+    "draining": 503,
     "unknown_model": 404,
     "body_too_big": 413,
     "over_limit": 413,
@@ -44,7 +46,8 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
     sampler = SamplerConfig(
         settings.engine, settings.device, settings.slots, settings.precision, settings.threads or spare_cores()
     )
-    service = Service(settings, Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, settings.idle_s)))
+    attendance = AttendanceConfig(settings.idle_s, settings.queue, settings.queue_s, settings.resume_window_s)
+    service = Service(settings, Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, attendance)))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

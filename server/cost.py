@@ -19,6 +19,9 @@ LIVE_SHARE: Final = 0.85  # of real time that live voices may take; the rest is 
 ROUNDING: Final = 1e-9
 SHARE_OF_ONE: Final = 0.2  # of a check's time, for one voice: on it hangs whether a model can be live at all
 SHARE_OF_MORE: Final = 0.06  # for each greater number of voices
+OBSERVE_S: Final = 2.0  # of audio, over which what is drawn is averaged
+FORGET_S: Final = 10.0  # after which what was seen counts a third
+MOST_DRIFT: Final = 3.0  # so that a moment in which the machine stood still keeps nobody out for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,38 @@ class StepCost:
     def live_voices(self) -> int:
         """How many fit into the live share of real time, as do all fewer."""
         return max((width for width, _ in self.measured if fits(self.rtf(width))), default=0)
+
+
+class RunningCost:
+    """What steps cost, as measured before the first session, and kept true by what is drawn.
+
+    The machine may be slower than it was, or faster: every number of voices is taken to cost in proportion. What was
+    seen counts less the longer ago it is.
+
+    Args:
+        measured: at the start.
+    """
+
+    def __init__(self, measured: StepCost) -> None:
+        self.measured: Final = measured
+        self._drift, self._seen_at = 1.0, 0.0
+
+    def rtf(self, voices: int, now: float) -> float:
+        """The most that up to so many voices cost, infinite beyond what was measured."""
+        return self.measured.rtf(voices) * self.drift(now)
+
+    def drift(self, now: float) -> float:
+        """How many times as much as measured at the start."""
+        return 1.0 + (self._drift - 1.0) * math.exp((self._seen_at - now) / FORGET_S)
+
+    def drawn(self, voices: int, rtf: float, audio_s: float, now: float) -> None:
+        """A block of so much audio of so many voices was drawn at a real-time factor."""
+        expected = self.measured.rtf(voices)
+        if 0.0 < expected < math.inf:
+            known = self.drift(now)
+            weight = 1.0 - math.exp(-audio_s / OBSERVE_S)
+            self._drift = min(MOST_DRIFT, known + weight * (rtf / expected - known))
+            self._seen_at = now
 
 
 def fits(rtf: float) -> bool:

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler
-from ostinato.server.admission import admit, full
+from ostinato.server.admission import Admission, full
+from ostinato.server.attendance import Attendance, AttendanceConfig
+from ostinato.server.capacity import DeliveryCost
 from ostinato.server.latency import LatencyReport, Monitor, budget_us
 from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.measurements import Step
@@ -48,7 +50,7 @@ class EngineConfig:
 
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     lead_ms: float = 200.0
-    idle_s: float = 600.0  # without a word and without a sound
+    attendance: AttendanceConfig = field(default_factory=AttendanceConfig)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Block:
 
     began: float
     hops: int
+    step_s: float  # of it, drawing
     drawn: NDArray[np.float32]  # [voices of all, hops * hop]
     voices: dict[str, int]  # rows of each session, in order
 
@@ -70,16 +73,21 @@ class Engine:
         self.check_s = 0.0  # what measuring took before that
         self.ready = threading.Event()
         self.fault: Exception | None = None  # why the thread ended before it was stopped
+        self.drained = threading.Event()  # nobody is left after `drain`
         self.latency: LatencyReport  # replaced once a second
         self._checkpoints = dict(checkpoints)
         self._config = config
         self._openings: queue.Queue[Opening] = queue.Queue(OPENINGS)
         self._woken = threading.Event()
         self._stopping = False
+        self._drain_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="ostinato-engine", daemon=True)
         self._pools: dict[str, Pool] = {}
         self._measured_at = -math.inf  # again since the models were loaded
-        self._sessions: dict[str, Session] = {}
+        self._delivery = DeliveryCost()
+        admission = Admission(self._pools, self._delivery, config.lead_ms)
+        self._attendance = Attendance(self._pools, admission, config.attendance, self._closed)
+        self._sessions = self._attendance.sessions
         self._scheduler = Scheduler()
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
         self._monitor = Monitor(time.monotonic(), rates)
@@ -96,6 +104,16 @@ class Engine:
         self._stopping = True
         self.wake()
         self._thread.join()
+
+    def drain(self, seconds: float) -> None:
+        """Let nobody else in, and those who are there finish within so many seconds; `drained` tells when."""
+        self._drain_s = seconds
+        self.wake()
+
+    @property
+    def draining(self) -> bool:
+        """Whether nobody else is let in."""
+        return self._drain_s is not None
 
     @property
     def alive(self) -> bool:
@@ -170,9 +188,11 @@ class Engine:
     def _listen(self) -> None:
         """Take what listeners said, and let go of those that are gone."""
         self._woken.clear()
-        while not self._openings.empty():
-            self._admit(self._openings.get_nowait())
         now = time.monotonic()
+        if self._drain_s is not None:
+            self._attendance.drain(self._drain_s, now)
+        while not self._openings.empty():
+            self._attendance.arrive(self._openings.get_nowait(), now)
         for session in list(self._sessions.values()):
             for at, message in session.mailbox.take():
                 with _guarded(session):
@@ -181,9 +201,10 @@ class Engine:
                     else:
                         session.hear(message, at)
             with _guarded(session):
-                session.expire(now, self._config.idle_s)
-            if session.over or session.mailbox.hung_up:
-                self._close(session)
+                session.expire(now, self._config.attendance.idle_s)
+        self._attendance.look_after(now)
+        if self._drain_s is not None and self._attendance.empty:
+            self.drained.set()
         if now - self._reported_at >= STATS_S:
             self._report(now)
         self._announce()
@@ -196,8 +217,8 @@ class Engine:
                 demand = session.demand(now)
                 if demand is not None:
                     demands.append(demand)
-        live_open = any(s.live and s.running for s in self._sessions.values())
-        return self._scheduler.choose(demands, live_open=live_open)
+        leads = (s.lead_s for s in self._sessions.values() if s.live and s.running)
+        return self._scheduler.choose(demands, least_lead_s=min(leads, default=None))
 
     def _advance(self, plan: Plan) -> Block:
         """Draw the next hops of every voice of the plan's sessions, all together."""
@@ -217,11 +238,12 @@ class Engine:
                 slots += [slot for slot, _ in sounding]
                 frames += [controls for _, controls in sounding]
                 voices[session.id] = len(sounding)
-        if frames:
-            drawn = self._step(plan, sampler, slots, np.stack(frames), voices)
-        else:
-            drawn = np.zeros((0, hops * sampler.config.network.hop), dtype=np.float32)
-        return Block(began, hops, drawn, voices)
+        samples = hops * sampler.config.network.hop
+        if not frames:
+            return Block(began, hops, 0.0, np.zeros((0, samples), dtype=np.float32), voices)
+        stepping = time.perf_counter()
+        drawn = self._step(plan, sampler, slots, np.stack(frames), voices)
+        return Block(began, hops, time.perf_counter() - stepping, drawn, voices)
 
     def _step(
         self,
@@ -242,6 +264,8 @@ class Engine:
             return np.zeros((len(slots), controls.shape[1] * sampler.config.network.hop), dtype=np.float32)
         step = Step(time.monotonic(), time.perf_counter() - began, drawn.shape[1], len(slots))
         self._monitor.stepped(plan.model, step)
+        audio_s = step.samples / sampler.config.network.sample_rate
+        self._pools[plan.model].cost.drawn(step.streams, step.seconds / audio_s, audio_s, step.at)
         for session_id, count in voices.items():
             if count:
                 self._sessions[session_id].latency.carried_by(step)
@@ -258,6 +282,7 @@ class Engine:
             row += voices
         seconds = time.perf_counter() - block.began
         self._monitor.block(seconds)
+        self._delivery.delivered(seconds - block.step_s, len(block.voices))
         self._scheduler.charge(replace(plan, hops=block.hops), seconds)
         self._announce()
 
@@ -276,24 +301,10 @@ class Engine:
         until = min([*times, self._reported_at + STATS_S])
         self._woken.wait(max(SHORTEST_WAIT_S, until - now))
 
-    def _admit(self, opening: Opening) -> None:
-        """Make a session of an opening, or refuse it."""
-        if opening.mailbox.hung_up:
-            return
-        try:
-            session = admit(opening, self._pools, self._sessions.values(), self._config.lead_ms)
-        except ProtocolError as error:
-            opening.mailbox.refuse(error)
-            announce([opening.mailbox])
-        else:
-            self._sessions[session.id] = session
-
-    def _close(self, session: Session) -> None:
-        announce([session.mailbox])
-        del self._sessions[session.id]
-        self._pools[session.model].release(session.slots)
+    def _closed(self, session: Session) -> None:
+        """A session is gone for good."""
         self._monitor.closed(session.underruns)
-        if not self._sessions:
+        if not self._attendance.sessions:
             self._report(time.monotonic())
 
     def _report(self, now: float) -> None:
@@ -315,13 +326,12 @@ class Engine:
         """Tell whoever is left."""
         code = CloseCode.GOING_AWAY if self.fault is None else CloseCode.INTERNAL
         leaving = ProtocolError("going_away", "the server stops", kind="internal", close=code)
-        for session in list(self._sessions.values()):
-            session.fail(leaving)
-            self._close(session)
+        self._attendance.dismiss(leaving, time.monotonic())
         while not self._openings.empty():
             mailbox = self._openings.get_nowait().mailbox
             mailbox.refuse(leaving)
             announce([mailbox])
+        self.drained.set()
 
 
 @contextmanager

@@ -56,6 +56,7 @@ class Mailbox:
 
     def __init__(self, wake_engine: Callable[[], None]) -> None:
         self.hung_up = False  # nobody listens any more
+        self.left = False  # and nobody will come back: the listener took its leave
         self._inbox: deque[tuple[float, Incoming]] = deque()  # with the time of receipt
         self._outbox: deque[Outgoing] = deque()
         self._wake_engine = wake_engine
@@ -80,12 +81,19 @@ class Mailbox:
         self.hung_up = True
         self._wake_engine()
 
+    def leave(self) -> None:
+        """Tell the engine that nobody listens, and that there is nothing to come back for."""
+        self.left = True
+        self.hang_up()
+
     async def receive(self) -> Outgoing:
         """The next item for the listener."""
-        while not self._outbox:
+        while True:
+            with suppress(IndexError):  # empty, or cut short just now
+                return self._outbox.popleft()
             self._arrived.clear()
-            await self._arrived.wait()
-        return self._outbox.popleft()
+            if not self._outbox:
+                await self._arrived.wait()
 
     # On the engine's thread, or for what the connection itself has to tell, on the event loop
 
@@ -96,6 +104,11 @@ class Mailbox:
             self._arrived.set()
         else:
             self._unannounced = True
+
+    def cut_short(self, last: Close) -> None:
+        """Let the listener have nothing but this; as `put`."""
+        self._outbox.clear()
+        self.put(last)
 
     def refuse(self, error: ProtocolError) -> None:
         """Tell the listener of an error, and that nothing follows where it is fatal."""
@@ -135,6 +148,8 @@ class Opening:
     start: SessionStart
     mailbox: Mailbox
     received_at: float
+    owner: str = ""  # the name of the key that it was opened with
+    resumable: bool = False  # its listener may come back after a lost connection
     score: tuple[Event, ...] = ()  # events known from the beginning, in order, each with its sample
     samples: int | None = None  # the exact length, where it is known from the beginning
 

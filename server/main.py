@@ -15,9 +15,11 @@ from fastapi import FastAPI
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.registry import load_name_or_folder
 from ostinato.server.app import create_app
+from ostinato.server.draining import DrainingServer
 from ostinato.server.engine import Engine
 from ostinato.server.pool import WarmUp
 from ostinato.server.protocol import MESSAGE_BYTES
+from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 from ostinato.server.websocket import StreamProtocol
 
@@ -45,9 +47,10 @@ def serve(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_S)
     with bind(settings.host, settings.port) as listener:
         server = make_server(app, settings)
-        engine: Engine = app.state.service.engine
+        service: Service = app.state.service
         with suppress(KeyboardInterrupt):
-            asyncio.run(_run(server, listener, engine))
+            asyncio.run(_run(server, listener, service))
+    engine = service.engine
     if engine.fault is not None:
         raise engine.fault
 
@@ -85,7 +88,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
     """Uvicorn around an application."""
     config = uvicorn.Config(
         app,
@@ -97,7 +100,7 @@ def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    return uvicorn.Server(config)
+    return DrainingServer(config, app.state.service)
 
 
 def _logging(level: str) -> dict[str, Any]:
@@ -112,12 +115,16 @@ def _logging(level: str) -> dict[str, Any]:
     }
 
 
-async def _run(server: uvicorn.Server, listener: socket.socket, engine: Engine) -> None:
-    announcing = asyncio.create_task(_announce(server, listener, engine))
+async def _run(server: DrainingServer, listener: socket.socket, service: Service) -> None:
+    beside = [
+        asyncio.create_task(_announce(server, listener, service.engine)),
+        asyncio.create_task(server.stop_once_drained()),
+    ]
     try:
         await server.serve([listener])
     finally:
-        announcing.cancel()
+        for task in beside:
+            task.cancel()
 
 
 async def _announce(server: uvicorn.Server, listener: socket.socket, engine: Engine) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.server.protocol import CloseCode, Encoding, ProtocolError
+
+SAMPLE_BYTES: Final[Mapping[Encoding, int]] = {"pcm_s16le": 2, "pcm_f32le": 4}
 
 
 def encode(samples: NDArray[np.float32], encoding: Encoding) -> bytes:

@@ -84,7 +84,7 @@ class Performance:
         self.hop: Final = config.network.hop
         self.sample_rate: Final = config.network.sample_rate
         self._life: Final = next_hop(math.ceil(config.release_s * self.sample_rate), self.hop)
-        self._slots: Final = tuple(slots)
+        self._slots = tuple(slots)
         self._seed: Final = seed
         self._mix: Final = mix
         self._steering = Steering(controls, config.instruments, initial)
@@ -107,6 +107,19 @@ class Performance:
     def due(self) -> bool:
         """Whether an event is to be applied at the clock."""
         return bool(self._pending) and self._pending[0][0] <= self.clock
+
+    @property
+    def drawn_slots(self) -> tuple[int, ...]:
+        """The slots that hold the past of a voice: those whose voices began before the clock."""
+        return tuple(v.slot for v in self._voices if v.timeline.onset < self.clock)
+
+    def move(self, slots: Sequence[int]) -> dict[int, int]:
+        """Take other slots, as many: where each of the former now is. Their pasts are to be restored there."""
+        moved = dict(zip(self._slots, slots, strict=True))
+        self._slots = tuple(slots)
+        for voice in self._voices:
+            voice.slot = moved[voice.slot]
+        return moved
 
     @property
     def room(self) -> int:

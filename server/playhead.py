@@ -52,6 +52,14 @@ class Playhead:
         """The stream goes on."""
         self._resting = False
 
+    def go_on_from(self, sample: int, now: float) -> None:
+        """The listener comes back and has everything before a sample; it went on playing that as long as it could."""
+        position = self.position(now)
+        self.sent = sample
+        if position >= sample:
+            self._base, self._playing = float(sample), False
+        self._excused = True
+
     def report(self, played: int, now: float) -> None:
         """The listener says where it is. Held to what was sent and to the time since the first sample."""
         if self._began is not None:

@@ -12,7 +12,7 @@ from ostinato.models.config import ModelConfig
 from ostinato.models.controls import ControlSpec, control_specs
 from ostinato.models.sampling.choose import DeviceName, EngineName, PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Build, Sampler
-from ostinato.server.cost import StepCost, measure_cost
+from ostinato.server.cost import RunningCost, StepCost, measure_cost
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Pool:
             checkpoint, config.engine, config.device, config.slots, config.precision, config.threads
         )
         self._free = list(range(config.slots))
-        self.cost = StepCost()  # nothing is promised before `measure`
+        self.cost = RunningCost(StepCost())  # nothing is promised before `measure`
 
     @property
     def build(self) -> Build:
@@ -91,13 +91,13 @@ class Pool:
 
         Takes slots for it, so nobody may have reserved any.
         """
-        self.cost = measure_cost(self.sampler, seconds)
+        self.cost = RunningCost(measure_cost(self.sampler, seconds))
 
     @property
     def live_voices(self) -> int:
         """How many voices it can play at once in real time, with nothing else to do."""
-        return self.cost.live_voices
+        return self.cost.measured.live_voices
 
     def showed(self, name: str) -> WarmUp:
         """What was measured last, to be told under the name that the model is served by."""
-        return WarmUp(name, self.build, self.why, self.cost.rtf(1), self.live_voices)
+        return WarmUp(name, self.build, self.why, self.cost.measured.rtf(1), self.live_voices)

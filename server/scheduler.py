@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 FAST_SHARE: Final = 0.05  # of the engine's time, kept for fast sessions
-FAST_BLOCK_S: Final = 0.005  # what a fast block may cost while a live session is open: a quarter of the least lead
+FAST_BLOCK_S: Final = 0.005  # what a fast block may cost at most while a live session is open
+FAST_LEAD_SHARE: Final = 0.15  # and of the least lead, of which live blocks take the rest
 SMOOTHING: Final = 0.2  # of a new measurement in the running cost
 
 
@@ -46,14 +47,17 @@ class Scheduler:
         self._owed = 0.0  # seconds of the engine that fast sessions are due
         self._hop_costs: dict[str, dict[int, float]] = {}  # seconds of one hop, by model and voices
 
-    def choose(self, demands: Sequence[Demand], *, live_open: bool) -> Plan | None:
-        """The next block, or None where nobody needs one. `live_open`: a live session may want its turn soon."""
+    def choose(self, demands: Sequence[Demand], *, least_lead_s: float | None) -> Plan | None:
+        """The next block, or None where nobody needs one.
+
+        `least_lead_s` is that of the live sessions whose clocks run, each of which may want its turn soon.
+        """
         ripe = [d for d in demands if d.live and d.room >= d.block]
         fast = [d for d in demands if not d.live and d.room > 0]
         if not fast:
             self._owed = 0.0
         if fast and (not ripe or self._owed >= FAST_BLOCK_S):
-            return self._plan_fast(sorted(fast, key=lambda d: d.deadline), live_open)
+            return self._plan_fast(sorted(fast, key=lambda d: d.deadline), least_lead_s)
         return _plan_live(demands, min(ripe, key=lambda d: d.deadline)) if ripe else None
 
     def charge(self, plan: Plan, seconds: float) -> None:
@@ -66,18 +70,19 @@ class Scheduler:
         known = costs.get(plan.voices, cost)
         costs[plan.voices] = known + SMOOTHING * (cost - known)
 
-    def _plan_fast(self, fast: Sequence[Demand], live_open: bool) -> Plan:
+    def _plan_fast(self, fast: Sequence[Demand], least_lead_s: float | None) -> Plan:
         """The longest-waiting session and others of its model, together within the budget of a background block."""
         first = fast[0]
         peers = [d for d in fast if d.model == first.model]
-        if not live_open:
+        if least_lead_s is None:
             return _together(peers, min(min(d.room, d.block) for d in peers))
+        longest_s = min(FAST_BLOCK_S, FAST_LEAD_SHARE * least_lead_s)
         chosen, voices = [first], first.voices
         for demand in peers[1:]:
-            if self._hop_cost(first.model, voices + demand.voices) <= FAST_BLOCK_S:
+            if self._hop_cost(first.model, voices + demand.voices) <= longest_s:
                 chosen.append(demand)
                 voices += demand.voices
-        affordable = int(FAST_BLOCK_S / max(self._hop_cost(first.model, voices), 1e-9))
+        affordable = int(longest_s / max(self._hop_cost(first.model, voices), 1e-9))
         return _together(chosen, max(1, min(affordable, *(min(d.room, d.block) for d in chosen))))
 
     def _hop_cost(self, model: str, voices: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -19,6 +19,7 @@ class Service:
 
     settings: Settings
     engine: Engine
+    connections: set[object] = field(default_factory=set)  # that are being served
 
     def authorise(self, headers: Headers) -> None:
         """Refuse a request without the API key, where there is one. Raises ProtocolError."""
@@ -43,6 +44,8 @@ class Service:
         engine = self.engine
         if engine.fault is not None:
             return f"the engine stopped: {engine.fault}"
+        if engine.draining:
+            return "the server is about to stop"
         return None if engine.ready.is_set() else "models are being loaded"
 
 

@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.server.answers import Answers
 from ostinato.server.latency import SessionLatency, SessionReport, budget_us
-from ostinato.server.mailbox import Audio, Close, Delivered, Opening
-from ostinato.server.pcm import encode
+from ostinato.server.mailbox import Delivered, Mailbox, Opening
+from ostinato.server.outlet import Outlet
 from ostinato.server.performance import BlockStart, Performance
 from ostinato.server.playhead import Playhead
 from ostinato.server.protocol import (
     DURATION_S,
-    LAST,
-    AudioDone,
-    AudioStart,
     ClientMessage,
     CloseCode,
-    ControlApplied,
     DoneReason,
     Event,
-    FrameHeader,
+    Limits,
     NoteOn,
     Ping,
     PlaybackReport,
     Pong,
     ProtocolError,
+    Resume,
+    SessionCreated,
     SessionEnd,
     SessionStart,
     Stats,
+    StreamFormat,
     StreamPause,
     StreamResume,
     Warned,
 )
+from ostinato.server.resume import ResumeTokens, resume_refused
 from ostinato.server.scheduler import Demand
 
 FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
 IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
 FAST_AHEAD_S: Final = 1.0  # what a fast session may have waiting for its socket
-REMEMBERED_IDS: Final = 16_384  # event_ids, against sending one twice
 LIFE_S: Final = DURATION_S + 600.0  # of wall time: the longest stream, and what it takes to begin and to pause
 FEED_S: Final = 1.0  # how far ahead of its time an event of a score is submitted
 
 
+def block_hops(start: SessionStart, lead_ms: float, hop: int, sample_rate: int) -> int:
+    """Hops of a block that fills a frame; of a live session's no more than half its lead."""
+    longest_ms = start.format.frame_ms if start.mode == "fast" else min(start.format.frame_ms, lead_ms / 2.0)
+    return max(1, round(longest_ms / 1000.0 * sample_rate) // hop)
+
+
 class Session:
-    """A performance with its listener: pacing, encoding, hash and sequence of its stream.
+    """A performance with its listener: pacing, and what is said to either side.
 
     The clock starts with the first note.on, unless paused. Live, it then runs on through silence, `lead_ms` ahead of
     the listener; fast, it runs while something sounds or is to come. It stops at `duration_s`, or, once ended, when
@@ -56,15 +62,18 @@ class Session:
     """
 
     def __init__(
-        self, opening: Opening, model: str, performance: Performance, slots: tuple[int, ...], lead_ms: float
+        self, opening: Opening, performance: Performance, slots: tuple[int, ...], seed: int, lead_ms: float
     ) -> None:
         start = opening.start
         self.id: Final = opening.session_id
-        self.model: Final = model
-        self.slots: Final = slots
+        self.model: Final = start.model
+        self.owner: Final = opening.owner
+        self.voices: Final = len(slots)  # reserved
+        self.slots = slots
         self.start: Final[SessionStart] = start
-        self.mailbox: Final = opening.mailbox
         self.performance: Final = performance
+        self.tokens: Final = ResumeTokens(opening.owner) if opening.resumable else None
+        self.outlet: Final = Outlet(start, opening.mailbox, performance.sample_rate, keeps=opening.resumable)
         self.latency: Final = SessionLatency(opening.received_at, performance.sample_rate)
         self.over = False  # nothing more will be drawn; the slots are free
         rate = performance.sample_rate
@@ -73,16 +82,19 @@ class Session:
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
         self._lead: Final = max(performance.hop, round(lead_ms / 1000.0 * rate))  # samples
         self.playhead: Final = Playhead(rate, min(round(IN_HAND_S * rate), self._lead // 2))
-        block = round(start.format.frame_ms / 1000.0 * rate) // performance.hop
-        self._block: Final = max(1, min(block, self._lead // performance.hop // 2 if self.live else block))
+        self._block: Final = block_hops(start, lead_ms, performance.hop, rate)
         self._score = deque(opening.score)
-        self._event_ids: dict[str, None] = {}
-        self._hash = hashlib.sha256()
-        self._frames = 0  # sent
+        self._answers = Answers()
+        self._seed, self._lead_ms = seed, lead_ms
         self._served_at = self._last_sign = self._opened_at = opening.received_at
         self._bounded: Final = bool(opening.score)  # by its own length
         self._started = bool(opening.score)
-        self._announced = self._paused = self._ending = False
+        self._paused = self._ending = False
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """Of the connection that it has now."""
+        return self.outlet.mailbox
 
     @property
     def live(self) -> bool:
@@ -90,17 +102,76 @@ class Session:
         return self.start.mode == "live"
 
     @property
+    def block_s(self) -> float:
+        """Seconds of the blocks that it is drawn in where it has time."""
+        return self._block * self.performance.hop / self.performance.sample_rate
+
+    @property
+    def lead_s(self) -> float:
+        """How far it may be ahead of its listener, seconds."""
+        return self._lead / self.performance.sample_rate
+
+    @property
     def sounded(self) -> bool:
         """Whether its audio has begun."""
-        return self._announced
+        return self.outlet.begun
 
     @property
     def running(self) -> bool:
         """Whether its clock runs."""
         return self._started and not self._paused and not self.over
 
+    def greet(self) -> None:
+        """Tell the listener what it was given."""
+        start, performance = self.start, self.performance
+        given = StreamFormat(
+            encoding=start.format.encoding,
+            frame_ms=start.format.frame_ms,
+            sample_rate=performance.sample_rate,
+            hop=performance.hop,
+        )
+        self.mailbox.put(
+            SessionCreated(
+                session_id=self.id,
+                resume_token=self.tokens.newest if self.tokens else None,
+                model=self.model,
+                format=given,
+                seed=self._seed,
+                lead_ms=self._lead_ms,
+                limits=Limits(voices=self.voices, duration_s=start.duration_s or DURATION_S),
+            )
+        )
+
+    def opens_to(self, token: str, owner: str) -> bool:
+        """Whether it can be carried on with a token by whoever holds a key of this name."""
+        return self.tokens is not None and self.tokens.hold(token, owner)
+
+    def check_resume(self, resume: Resume) -> None:
+        """Raise a ProtocolError where it can't be carried on from this sample."""
+        sent = self.outlet.sent
+        if not sent.holds(resume.next_sample):
+            message = f"resume.next_sample: {resume.next_sample} is not among those kept, {sent.first} to {sent.end}"
+            raise resume_refused(message, "resume.next_sample")
+
+    def carry_on(self, mailbox: Mailbox, next_sample: int, now: float) -> None:
+        """Go on for a listener that comes back: everything from a sample on once more, then what is to come."""
+        assert self.tokens is not None
+        self.tokens.renew()
+        self._last_sign = now
+        self.playhead.go_on_from(next_sample, now)
+        self.outlet.mailbox = mailbox
+        self.greet()
+        self.outlet.go_on(mailbox, next_sample, now)
+
+    def move(self, slots: tuple[int, ...]) -> Mapping[int, int]:
+        """Be drawn in other slots, as many: where each of the former now is."""
+        self.slots = slots
+        return self.performance.move(slots)
+
     def hear(self, message: ClientMessage, at: float) -> None:
         """Take what the listener said at a time. Raises ProtocolError where it can't be."""
+        if self.tokens is not None:
+            self.tokens.confirm()
         if self._sounds or not isinstance(message, Ping | PlaybackReport):  # which come by themselves
             self._last_sign = at
         match message:
@@ -108,6 +179,7 @@ class Session:
                 raise ProtocolError("already_started", "type: the session has started already", param="type")
             case PlaybackReport():
                 self.playhead.report(message.played_sample, at)
+                self.outlet.sent.forget(min(message.played_sample, self.playhead.sent))
                 self.latency.reported_underruns = message.underruns
             case StreamPause():
                 self._paused = True
@@ -163,12 +235,10 @@ class Session:
         horizon = self.performance.clock + FEED_S * self.performance.sample_rate
         while self._score and self.performance.room and (self._score[0].at_sample or 0) < horizon:
             self.performance.submit(self._score.popleft())
-        if not self._announced:
-            self._announced = True
-            self.mailbox.put(AudioStart(sample=0))
+        self.outlet.begin()
         block = self.performance.begin_block()
         if block.applied:
-            self.mailbox.put(*(ControlApplied(event_id=a.event_id, sample=a.sample) for a in block.applied))
+            self.mailbox.put(*self._answers.applied(block.applied))
         if block.warnings:
             self.mailbox.put(*block.warnings)
         return block
@@ -180,11 +250,7 @@ class Session:
         audio = audio[: self._length - first]
         whole = end >= self._length
         last = whole or (self._ending and self.performance.idle)
-        pcm = encode(audio, self.start.format.encoding)
-        self._hash.update(pcm)
-        header = FrameHeader(self._frames, first, LAST if last else 0).pack() if self.start.framing == "header" else b""
-        self.mailbox.put(Audio(header + pcm, len(audio), now))
-        self._frames += 1
+        self.outlet.send(audio, first, last, now)
         self._served_at = now
         if last:
             self._done(first + len(audio), self._reason if whole else "ended", now)
@@ -199,9 +265,16 @@ class Session:
             self._done(self.performance.clock, "limit", now)
 
     def fail(self, error: ProtocolError) -> None:
-        """Tell the listener; a fatal error ends the session."""
+        """Tell the listener; a fatal error ends the session, and nothing is left to come back for."""
         self.mailbox.refuse(error)
-        self.over = self.over or error.close is not None
+        if error.close is not None:
+            self.over = True
+            if self.tokens is not None:
+                self.tokens.revoke()
+
+    def cut_off(self, now: float) -> None:
+        """End it where it is, since the server stops."""
+        self._done(self.performance.clock, "drained", now)
 
     def stats(self, now: float) -> Stats:
         """How it does, as its listener is told: `latency.second`, and how it stands now."""
@@ -254,15 +327,15 @@ class Session:
         return self._reason == "duration"
 
     def _play(self, event: Event, at: float) -> None:
+        if self._answers.knows(event):
+            answer = self._answers.again(event)
+            if answer is not None:
+                self.mailbox.put(answer)
+            return
         if self._ending:
             raise ProtocolError("ending", "type: the session is ending", param="type", event_id=event.event_id)
-        if event.event_id in self._event_ids:
-            message = f"event_id: {event.event_id!r} was sent before"
-            raise ProtocolError("duplicate_event_id", message, param="event_id", event_id=event.event_id)
         late = self.performance.submit(event)
-        self._event_ids[event.event_id] = None
-        if len(self._event_ids) > REMEMBERED_IDS:
-            del self._event_ids[next(iter(self._event_ids))]
+        self._answers.take(event)
         if late is not None:
             self.mailbox.put(late)
         if isinstance(event, NoteOn) and not self._started:
@@ -281,9 +354,8 @@ class Session:
             self._done(self.performance.clock, "ended", at)
 
     def _done(self, samples: int, reason: DoneReason, now: float) -> None:
-        if self._announced:
+        if self.sounded:
             self.latency.end_second()
             self.mailbox.put(self.stats(now))
-        self.mailbox.put(AudioDone(samples=samples, sha256=self._hash.hexdigest(), reason=reason))
-        self.mailbox.put(Close(CloseCode.DONE, reason))
+        self.outlet.finish(samples, reason)
         self.over = True

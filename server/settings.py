@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     start_s: float = Field(10.0, gt=0.0)  # a socket waits so long for session.start
     idle_s: float = Field(600.0, gt=0.0)  # a session without a word or a sound
     stall_s: float = Field(10.0, gt=0.0)  # a client that takes no byte
+    queue: int = Field(32, ge=0, le=10_000)  # listeners that may wait for room
+    queue_s: float = Field(60.0, gt=0.0)  # how long each waits
+    resume_window_s: float = Field(30.0, ge=0.0, le=3600.0)  # a dropped listener may come back within; 0: never
+    drain_s: float = Field(30.0, ge=0.0, le=3600.0)  # sessions have so long to finish once SIGTERM came
     api_key: SecretStr | None = Field(None, min_length=8)
     allow_no_key: bool = False  # to be reachable from elsewhere without one
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,29 +1,53 @@
-"""uvicorn's WebSocket, with a way to close on a client that does not read."""
+"""uvicorn's WebSocket, with a way to close on a client that does not read, and to know what became of a close."""
 
 from __future__ import annotations
 
+import asyncio
+from asyncio.transports import BaseTransport
 from typing import Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
-SHUT_OUT: Final = "ostinato.shut_out"  # the ASGI extension's key
+SHUT_OUT: Final = "ostinato.shut_out"  # the ASGI extensions' keys
+GONE: Final = "ostinato.gone"
 GRACE_S: Final = 10.0
 
 
 class StreamProtocol(WebSocketsSansIOProtocol):
-    """Adds an ASGI extension: `shut_out(message, code, reason)`.
+    """Adds two ASGI extensions: `shut_out(message, code, reason)`, and `gone`.
+
+    `gone` is a future: whether the peer answered our close frame, once the connection is no more.
 
     An ordinary close waits until the socket takes it, which on such a client is never. This one goes behind what
     the socket still holds, and the connection is dropped for good if it isn't read within the grace.
     """
 
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Begin to watch."""
+        super().connection_made(transport)
+        self._answered = False
+        self._gone: asyncio.Future[bool] = self.loop.create_future()
+
+    def handle_close(self, event: Frame) -> None:
+        """Note that the peer has everything that was sent before our close frame."""
+        self._answered = self._answered or self.close_sent
+        super().handle_close(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits for the end."""
+        super().connection_lost(exc)
+        if not self._gone.done():
+            self._gone.set_result(self._answered)
+
     def handle_connect(self, event: Request) -> None:
-        """Offer the extension to the application, whose task runs after this."""
+        """Offer the extensions to the application, whose task runs after this."""
         super().handle_connect(event)
         if self.handshake_initiated and not self.close_sent:
             extensions = cast(dict[str, Any], self.scope["extensions"])
             extensions[SHUT_OUT] = self.shut_out
+            extensions[GONE] = self._gone
 
     def shut_out(self, message: str, code: int, reason: str) -> None:
         """Send a last text frame and a close frame, whether or not the client reads."""

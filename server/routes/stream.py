@@ -19,7 +19,7 @@ from ostinato.server.protocol import (
     parse_client,
 )
 from ostinato.server.service import Service, service_of
-from ostinato.server.websocket import SHUT_OUT
+from ostinato.server.websocket import GONE, GRACE_S, SHUT_OUT
 
 FULL_PAUSE_S = 0.005  # before a full mailbox is looked at again
 
@@ -30,8 +30,13 @@ router = APIRouter()
 async def stream(socket: WebSocket) -> None:
     """Serve one session until either side is done."""
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-    connection = Connection(socket, service_of(socket))
-    await carry(connection.mailbox, connection.speak(), connection.listen())
+    service = service_of(socket)
+    connection = Connection(socket, service)
+    service.connections.add(connection)
+    try:
+        await carry(connection.mailbox, connection.speak(), connection.listen())
+    finally:
+        service.connections.discard(connection)
 
 
 class Connection:
@@ -51,7 +56,9 @@ class Connection:
                     await self._take_one()
                     if self._started:
                         patience.reschedule(None)
-        except WebSocketDisconnect:
+        except WebSocketDisconnect as gone:
+            if gone.code == CloseCode.DONE:
+                self.mailbox.leave()
             return
         except TimeoutError:
             message = f"no session.start within {self._service.settings.start_s:g} s"
@@ -95,7 +102,7 @@ class Connection:
             self.mailbox.say(message, now)
         elif isinstance(message, SessionStart):
             session_id = uuid.uuid4().hex
-            self._service.engine.open(Opening(session_id, message, self.mailbox, now))
+            self._service.engine.open(Opening(session_id, message, self.mailbox, now, resumable=True))
             self._started = True
         else:
             event_id = getattr(message, "event_id", None)
@@ -113,10 +120,20 @@ class Connection:
                 self.mailbox.say(Delivered(item.samples, item.ready_at, taken_at, now), now)
             case Close():
                 await self._socket.close(item.code, item.reason)
+                if await self._answered():
+                    self.mailbox.leave()
                 return False
             case _:
                 await self._socket.send_text(item.to_json())
         return True
+
+    async def _answered(self) -> bool:
+        """Whether the client answered the close, so that it has everything sent before."""
+        gone: asyncio.Future[bool] | None = self._socket.scope.get("extensions", {}).get(GONE)
+        if gone is None:
+            return False
+        await asyncio.wait([gone], timeout=GRACE_S)
+        return gone.done() and gone.result()
 
     def _shut_out(self) -> None:
         """The client took nothing for too long."""

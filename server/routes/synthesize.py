@@ -15,13 +15,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ostinato.models.config import ModelConfig
-from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, carry
+from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, Outgoing, carry
 from ostinato.server.midi import from_midi
 from ostinato.server.protocol import (
     AudioDone,
     AudioFormat,
     Error,
     ProtocolError,
+    QueueUpdate,
     SessionCreated,
     SessionStart,
     SynthesizeOptions,
@@ -37,6 +38,7 @@ BODY_BYTES: Final = 2 * 1024 * 1024  # a list of 20,000 notes
 JSON_TYPE: Final = "application/json"
 MIDI_TYPES: Final = ("audio/midi", "audio/x-midi", "audio/mid")
 WARNINGS_SHOWN: Final = 20
+GONE_S: Final = 0.25  # between two looks for a client that waits for room
 
 router = APIRouter()
 
@@ -66,7 +68,7 @@ async def synthesize(request: Request, service: Annotated[Service, Depends(autho
         model, config = _model(service, options.model)
         notes = [TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in parsed.notes]
         score = await _compose(from_notes, notes, config)
-    return await _begin(service, model, config, options, score)
+    return await _begin(request, service, model, config, options, score)
 
 
 def _content_type(request: Request) -> str:
@@ -113,7 +115,7 @@ async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: Model
 
 
 async def _begin(
-    service: Service, model: str, config: ModelConfig, options: SynthesizeOptions, score: Score
+    request: Request, service: Service, model: str, config: ModelConfig, options: SynthesizeOptions, score: Score
 ) -> Response:
     """Open a session for the score, and answer once it is admitted."""
     seed = secrets.randbits(53) if options.seed is None else options.seed
@@ -127,15 +129,10 @@ async def _begin(
         framing="raw",
     )
     mailbox = Mailbox(service.engine.wake)
-    service.engine.open(Opening(uuid.uuid4().hex, start, mailbox, time.monotonic(), score.events, score.samples))
-    try:
-        answer = await mailbox.receive()
-    except asyncio.CancelledError:
-        mailbox.hang_up()
-        raise
-    if isinstance(answer, Error):
-        raise ProtocolError.of(answer)
-    assert isinstance(answer, SessionCreated)
+    now = time.monotonic()
+    opening = Opening(uuid.uuid4().hex, start, mailbox, now, score=score.events, samples=score.samples)
+    service.engine.open(opening)
+    await _admitted(mailbox, request)
     rate = config.network.sample_rate
     headers = {"Content-Type": MEDIA_TYPES[options.format], "Ostinato-Seed": str(seed), "Ostinato-Model": model}
     length = content_length(options.format, score.samples)
@@ -145,6 +142,32 @@ async def _begin(
         headers["Ostinato-Warnings"] = json.dumps(score.warnings[:WARNINGS_SHOWN])
     pieces = contain(_blocks(mailbox), options.format, score.samples, rate)
     return SoundResponse(mailbox, pieces, headers, service.settings.stall_s)
+
+
+async def _admitted(mailbox: Mailbox, request: Request) -> None:
+    """Wait for the session, in the line too, as long as the client does. Raises ProtocolError where it is refused."""
+    answer = asyncio.create_task(_first_answer(mailbox))
+    try:
+        while not answer.done():
+            await asyncio.wait([answer], timeout=GONE_S)
+            if not answer.done() and await request.is_disconnected():
+                raise ProtocolError("gone", "the client went away before there was room")
+        match answer.result():
+            case SessionCreated():
+                return
+            case Error() as error:
+                raise ProtocolError.of(error)
+    except BaseException:
+        answer.cancel()
+        mailbox.hang_up()
+        raise
+
+
+async def _first_answer(mailbox: Mailbox) -> Outgoing:
+    while True:
+        answer = await mailbox.receive()
+        if not isinstance(answer, QueueUpdate):
+            return answer
 
 
 class SessionLostError(Exception):

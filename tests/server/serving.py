@@ -72,7 +72,7 @@ def eventually(condition: Any, patience_s: float = PATIENCE_S) -> bool:  # noqa:
 @contextmanager
 def serving(*, wait: bool = True, **settings: Any) -> Iterator[Serving]:  # noqa: ANN401
     """A server; wait: until its models are loaded."""
-    chosen = read_settings(**{"models": ("tiny",), "port": 0, "log_level": "error", **settings})
+    chosen = read_settings(**{"models": ("tiny",), "port": 0, "log_level": "error", "queue": 0, **settings})
     app = create_app(chosen, load_models(chosen.models))
     with bind(chosen.host, chosen.port) as listener:
         server = make_server(app, chosen)

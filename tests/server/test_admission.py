@@ -17,12 +17,13 @@ Cost = Callable[[int], float]
 
 
 def costing(monkeypatch: pytest.MonkeyPatch, rtf: Cost) -> None:
-    """Let so many voices measure so."""
+    """Let so many voices measure so, at the start and while they are drawn."""
 
     def measured(_: Sampler, voices: int, *__: object) -> float:
         return rtf(voices)
 
     monkeypatch.setattr(cost, "step_rtf", measured)
+    monkeypatch.setattr(cost.RunningCost, "drawn", lambda *_: None)
 
 
 def refused(server: Serving, **fields: object) -> Heard:

@@ -152,5 +152,5 @@ def test_a_pool_gives_every_slot_away_as_new_once_it_is_measured() -> None:
     assert (pool.live_voices, pool.free) == (0, 4)
     pool.measure(0.1)
     assert pool.live_voices > 0
-    assert 0 < pool.cost.rtf(1) < LIVE_SHARE
+    assert 0 < pool.cost.rtf(1, 0.0) < LIVE_SHARE
     assert pool.free == 4

@@ -197,7 +197,7 @@ def test_an_end_without_a_note_is_an_empty_stream(server: Serving) -> None:
         ({"type": "control.update", "event_id": "x", "params": {"gain": 99}}, "invalid_value", "params.gain"),
         ({"type": "control.update", "event_id": "x", "params": {"colour": 1}}, "invalid_value", "params.colour"),
         ({"type": "note.on", "event_id": "x", "note": 60, "at_sample": 10**9}, "too_far_ahead", "at_sample"),
-        ({"type": "note.on", "event_id": "twice", "note": 60}, "duplicate_event_id", "event_id"),
+        ({"type": "note.on", "event_id": "twice", "note": 61}, "duplicate_event_id", "event_id"),
         ({"type": "session.start", "model": "tiny"}, "already_started", "type"),
         ({"type": "frames.append"}, "not_supported", "type"),
         (b"\0\1\2", "binary_refused", None),
@@ -235,7 +235,7 @@ def test_an_event_before_the_start_is_refused_and_the_start_still_taken(server: 
         ({"model": "nonesuch"}, "unknown_model", "model", 4400),
         ({"voices": 40}, "over_limit", "voices", 4413),
         ({"controls": {"gain": 99.0}}, "invalid_value", "controls.gain", 4400),
-        ({"resume": {"token": "t", "next_sample": 0}}, "resume_refused", "resume", 4409),
+        ({"resume": {"token": "t", "next_sample": 0}}, "resume_refused", "resume.token", 4409),
     ],
 )
 def test_a_start_that_cannot_be_is_refused_for_good(
