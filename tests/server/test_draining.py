@@ -1,0 +1,122 @@
+"""A server that is told to stop lets sessions finish, and takes no others."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from ostinato.server.protocol import (
+    AudioDone,
+    ControlApplied,
+    Error,
+    NoteOn,
+    ServerDraining,
+    SessionCreated,
+    SessionEnd,
+)
+from tests.server.serving import Listener, Serving, eventually, serving, whole
+
+
+def readiness(server: Serving) -> int:
+    return httpx.get(f"{server.url}/readyz").status_code
+
+
+def test_sessions_finish_while_nobody_else_is_let_in() -> None:
+    with serving() as server, Listener(server) as first:
+        first.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+        server.engine.drain(20.0)
+        assert first.hear_until(ServerDraining).deadline_s == 20.0
+        assert readiness(server) == 503
+        with Listener(server) as second:
+            heard = second.start().hear_out()
+            assert (heard.one(Error).error.code, heard.close_code) == ("draining", 1012)
+        body = {"notes": [{"note": 60, "duration_s": 0.1}]}
+        answer = httpx.post(f"{server.url}/v1/audio/synthesize", json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
+        assert int(answer.headers["retry-after"]) > 0
+        assert not server.engine.drained.is_set()
+        whole(first.say(SessionEnd()).hear_out())
+        assert server.engine.drained.wait(5.0)
+
+
+def test_who_is_still_there_at_the_deadline_is_cut_off_with_a_whole_stream() -> None:
+    with serving() as server, Listener(server) as playing, Listener(server) as silent:
+        playing.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+        silent.start().hear_until(SessionCreated)
+        server.engine.drain(0.3)
+        for listener in (playing, silent):
+            heard = listener.hear_out()
+            done = heard.one(AudioDone)
+            assert (done.reason, done.sha256, heard.close_code) == ("drained", heard.sha256, 1012)
+        assert playing.heard.one(AudioDone).samples == len(playing.heard.samples) > 0
+        assert server.engine.drained.wait(5.0)
+
+
+def test_who_waits_for_room_is_sent_elsewhere() -> None:
+    with serving(queue=2, slots=2) as server, Listener(server) as first, Listener(server) as second:
+        first.start(voices=2, mode="fast").hear_until(SessionCreated)
+        second.start(voices=2, mode="fast")
+        assert eventually(lambda: server.engine._attendance.waiting == 1)
+        server.engine.drain(20.0)
+        assert second.hear_out().close_code == 1012
+        first.say(SessionEnd())
+        first.hear_out()
+
+
+@dataclass(frozen=True)
+class Process:
+    """A server in a process of its own, as an operator runs it."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def stream_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/audio/stream"
+
+
+@contextmanager
+def process(**environment: str) -> Iterator[Process]:
+    command = [sys.executable, "-c", "from ostinato.clients.cli import app; app()", "serve", "--port", "0"]
+    env = {**os.environ, "OSTINATO_MODELS": "tiny", **environment}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as server:
+        try:
+            assert server.stderr
+            told = re.search(r"http://127\.0\.0\.1:(\d+)", server.stderr.readline())
+            assert told
+            yield Process(int(told[1]), server)
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize(("drain_s", "ends"), [("20", True), ("0.3", False)])
+def test_sigterm_drains_and_ends_well(drain_s: str, ends: bool) -> None:
+    with process(OSTINATO_DRAIN_S=drain_s) as server, Listener(server) as listener:  # type: ignore[arg-type]
+        listener.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+        server.process.send_signal(signal.SIGTERM)
+        listener.hear_until(ServerDraining)
+        if ends:
+            listener.say(SessionEnd())
+        heard = listener.hear_out()
+        assert heard.close_code == (1000 if ends else 1012)
+        assert heard.one(AudioDone).sha256 == heard.sha256
+        assert server.process.wait(10.0) == 0
+
+
+def test_a_second_signal_stops_it_at_once() -> None:
+    with process() as server, Listener(server) as listener:  # type: ignore[arg-type]
+        listener.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+        server.process.send_signal(signal.SIGTERM)
+        listener.hear_until(ServerDraining)
+        server.process.send_signal(signal.SIGTERM)
+        assert listener.hear_out().close_code in (1001, 1012)
+        assert server.process.wait(10.0) == -signal.SIGTERM
