@@ -45,7 +45,7 @@ class Connection:
     def __init__(self, socket: WebSocket, service: Service) -> None:
         self.mailbox = Mailbox(service.engine.wake)
         self._socket, self._service = socket, service
-        self._started = False
+        self._started = self._closing = False
 
     async def listen(self) -> None:
         """Pass on what the client says, until it is gone."""
@@ -57,9 +57,10 @@ class Connection:
                     if self._started:
                         patience.reschedule(None)
         except WebSocketDisconnect as gone:
-            if gone.code == CloseCode.DONE:
-                self.mailbox.leave()
-            return
+            if not self._closing:
+                if gone.code == CloseCode.DONE:
+                    self.mailbox.leave()
+                return
         except TimeoutError:
             message = f"no session.start within {self._service.settings.start_s:g} s"
             self.mailbox.refuse(ProtocolError("idle", message, close=CloseCode.IDLE))
@@ -119,6 +120,7 @@ class Connection:
                 now = time.monotonic()
                 self.mailbox.say(Delivered(item.samples, item.ready_at, taken_at, now), now)
             case Close():
+                self._closing = True  # uvicorn tells at once of a disconnect, before there is one
                 await self._socket.close(item.code, item.reason)
                 if await self._answered():
                     self.mailbox.leave()
