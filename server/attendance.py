@@ -130,7 +130,7 @@ class Attendance:
         session.check_resume(resume)
         if session.id in self.sessions or session.over:
             _supersede(session)
-            session.carry_on(opening.mailbox, resume.next_sample, now)
+            _carry_on(session, opening, resume, now)
         elif not self._let_back_in(opening, now):
             self._line.join(opening, now)
 
@@ -161,7 +161,7 @@ class Attendance:
             for slot, state in kept.voices.items():
                 sampler.restore(moved[slot], state)
             self.sessions[session.id] = session
-        session.carry_on(opening.mailbox, resume.next_sample, now)
+        _carry_on(session, opening, resume, now)
         return True
 
     def _look_after_line(self, now: float) -> None:
@@ -233,6 +233,11 @@ def _supersede(session: Session) -> None:
     """Close the connection that a session still has, half open or not: its listener has another."""
     session.mailbox.cut_short(Close(CloseCode.GOING_AWAY, "carried on elsewhere"))
     announce([session.mailbox])
+
+
+def _carry_on(session: Session, opening: Opening, resume: Resume, now: float) -> None:
+    session.carry_on(opening.mailbox, resume.next_sample, now)
+    announce([opening.mailbox])  # also where it is drawn no more
 
 
 def _refuse(opening: Opening, error: ProtocolError) -> None:
