@@ -52,6 +52,11 @@ HEADER_BYTES: Final = len(FrameHeader(0, 0).pack())
 SAMPLE_BYTES: Final[Mapping[Encoding, int]] = {"pcm_s16le": 2, "pcm_f32le": 4}
 
 
+def in_hand_s(lead_ms: float) -> float:
+    """What a listener gathers before it plays, where the server runs so far ahead."""
+    return min(IN_HAND_S, lead_ms / 2000.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some audio, as it came."""
@@ -98,6 +103,15 @@ class Conversation:
         self._sequence, self._received = 0, 0
         self._hash = hashlib.sha256()
         self._playhead: Playhead | None = None
+
+    @property
+    def dry(self) -> bool:
+        """Whether the playhead stands in the middle of the stream, having played all that came."""
+        return self.done is None and self._playhead is not None and self._playhead.dry(self._clock())
+
+    def heard_at(self, sample: int) -> float | None:
+        """The time at which the playhead plays a sample; None while that is not known, for it has not arrived."""
+        return self._playhead.when(sample) if self._playhead else None
 
     def say(self, message: ClientMessage) -> None:
         """Put a message into the outbox."""
@@ -180,9 +194,8 @@ class Conversation:
         match message:
             case SessionCreated():
                 self.created = message
-                in_hand = min(IN_HAND_S, message.lead_ms / 2000.0)
                 if self._start.mode == "live":
-                    self._playhead = Playhead(message.format.sample_rate, in_hand)
+                    self._playhead = Playhead(message.format.sample_rate, in_hand_s(message.lead_ms))
             case Stats():
                 self.report.measured(message)
             case ControlApplied():

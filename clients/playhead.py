@@ -30,6 +30,16 @@ class Playhead:
         """Audio that has arrived and was not heard yet, seconds."""
         return (self._arrived - self.position(now)) / self._sample_rate
 
+    def when(self, sample: int) -> float | None:
+        """The time at which a sample is heard, or was, since it last started; None where that is still open."""
+        if self._since is None or not self._played <= sample < self._arrived:
+            return None
+        return self._since + (sample - self._played) / self._sample_rate
+
+    def dry(self, now: float) -> bool:
+        """Whether it plays, and all that has arrived was heard."""
+        return self._since is not None and self._reach(now) >= self._arrived
+
     def arrive(self, samples: int, now: float) -> None:
         """Take so many more samples."""
         if self._since is not None:
