@@ -41,6 +41,27 @@ def test_the_least_that_was_buffered_is_kept() -> None:
     assert head.underruns == 0
 
 
+def test_when_a_sample_is_heard_is_known_once_it_is_there_and_the_playhead_runs() -> None:
+    head = Playhead(RATE, in_hand_s=0.1)
+    head.arrive(50, now=1.0)
+    assert head.when(0) is None
+    head.arrive(100, now=1.5)
+    assert (head.when(0), head.when(125), head.when(150)) == (1.5, 1.625, None)
+    head.arrive(50, now=2.0)  # it ran dry at sample 150
+    assert (head.when(125), head.when(150)) == (None, None)
+    head.arrive(50, now=3.0)
+    assert (head.when(149), head.when(150), head.when(200)) == (None, 3.0, 3.05)
+
+
+def test_it_is_dry_once_all_that_came_was_heard_until_it_waits_for_more() -> None:
+    head = Playhead(RATE, in_hand_s=0.1)
+    assert not head.dry(9.0)
+    head.arrive(125, now=1.0)
+    assert (head.dry(1.0), head.dry(1.0625), head.dry(1.125), head.dry(9.0)) == (False, False, True, True)
+    head.arrive(50, now=2.0)
+    assert not head.dry(9.0)
+
+
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0.0, 1.0)), min_size=1, max_size=50))
 def test_it_never_plays_what_has_not_arrived_and_never_goes_back(arrivals: list[tuple[int, float]]) -> None:
     head, now, arrived, last = Playhead(RATE, in_hand_s=0.1), 0.0, 0, 0
