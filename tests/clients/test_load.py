@@ -1,0 +1,391 @@
+"""Many listeners at once: what is counted, and by what hand it can be counted again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from random import Random
+
+import pytest
+from websockets.sync.server import ServerConnection
+
+from ostinato.clients import load as loading
+from ostinato.clients.load import Load
+from ostinato.clients.load_plan import LoadPlan
+from ostinato.clients.load_report import LoadReport, line, table
+from ostinato.clients.load_stream import LoadStream, Measures
+from ostinato.clients.stream import Timeouts
+from ostinato.server.protocol import (
+    AudioDone,
+    ControlApplied,
+    ControlUpdate,
+    FrameHeader,
+    NoteOff,
+    NoteOn,
+    SessionStart,
+    parse_client,
+)
+from tests.clients.proxy import proxied
+from tests.clients.test_conversation import RATE, Clock
+from tests.clients.test_stream import CREATED, free_port, stub
+from tests.server.serving import eventually, serving
+
+QUEUED = '{"type":"queue.update","position":2,"eta_s":1.5}'
+DONE = AudioDone(samples=0, sha256=hashlib.sha256().hexdigest(), reason="ended")
+
+
+def plan(url: str, streams: int = 3, seconds: float = 0.3, **more: object) -> LoadPlan:
+    return LoadPlan(url=url, model="tiny", streams=streams, seconds=seconds, **more)  # type: ignore[arg-type]
+
+
+def played(asked: LoadPlan) -> LoadReport:
+    load = Load(asked)
+    asyncio.run(load.play())
+    return load.report()
+
+
+def test_every_stream_plays_its_time_to_the_end_and_is_checked() -> None:
+    with serving(slots=4) as running:
+        report = played(plan(running.url, control_every_s=0.05))
+        assert running.settled()
+    assert (report.streams, report.joined, report.whole, report.refused) == (3, 3, 3, 0)
+    assert (report.lost, report.corrupt, report.unreachable, report.errors, report.reasons) == (0, 0, 0, 0, {})
+    assert report.samples > 3 * 0.3 * RATE
+    assert report.ttfa_ms_p50 is not None
+    assert report.controls > 0
+    assert report.control_ms_p99 is not None
+    assert report.control_ms_p50 is not None
+    assert 0 < report.control_ms_p50 <= report.control_ms_p99
+    assert report.rtf_worst is not None
+    assert report.least_buffered_ms is not None
+    assert report.client_lag_ms_p99 is not None
+
+
+def test_every_voice_of_a_stream_sounds_all_the_time() -> None:
+    with serving(slots=4) as running:
+        load = Load(plan(running.url, streams=1, seconds=1.0, voices=3))
+
+        async def look() -> list[int]:
+            playing = asyncio.create_task(load.play())
+            seen = []
+            while not playing.done():
+                await asyncio.sleep(0.02)
+                seen += [s.voices for s in running.engine.latency.sessions if s.clock_s > 0.0]
+            return seen
+
+        voices = asyncio.run(look())
+    assert load.report().whole == 1
+    assert voices
+    assert min(voices) >= 3  # one more where a note is stolen
+
+
+def test_who_is_refused_does_not_disturb_the_others() -> None:
+    with serving(slots=2) as running:
+        report = played(plan(running.url, streams=5))
+        assert running.settled()
+    assert (report.joined, report.refused, report.whole) == (2, 3, 2)
+    assert sum(report.reasons.values()) == 3
+    assert all(reason.startswith("refused: ") for reason in report.reasons)
+
+
+def test_a_wrong_request_is_a_refusal_that_says_why(server: str) -> None:
+    report = played(LoadPlan(url=server, model="nobody", streams=2, seconds=0.1))
+    assert (report.joined, report.refused) == (0, 2)
+    (reason,) = report.reasons
+    assert "'nobody' is not served" in reason
+
+
+@asynccontextmanager
+async def playing(load: Load, joined: int) -> AsyncIterator[None]:
+    """A load at work, from the moment on when so many play."""
+    task = asyncio.create_task(load.play())
+    try:
+        while (report := load.report()).joined < joined or report.least_buffered_ms is None:
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def test_listeners_that_are_starved_run_dry_while_it_lasts_and_once_each() -> None:
+    async def starve(url: str, hold: Callable[[], None], flow: Callable[[], None]) -> tuple[int, LoadReport, int]:
+        load = Load(plan(url, seconds=60.0))
+        async with playing(load, 3):
+            await asyncio.sleep(0.3)
+            before = load.report().underruns
+            hold()
+            await asyncio.sleep(1.0)
+            during = load.report()
+            flow()
+            while load.report().samples == during.samples:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.3)
+            return before, during, load.report().underruns
+
+    with serving(slots=4) as running, proxied(running.port) as proxy:
+        before, during, after = asyncio.run(starve(proxy.url, proxy.hold, proxy.flow))
+    assert during.underruns >= before + 3
+    assert after >= during.underruns
+    assert not during.gapless
+
+
+def test_a_server_that_dies_in_the_middle_is_reported() -> None:
+    async def cut(url: str, cut: Callable[[], None]) -> LoadReport:
+        load = Load(plan(url, seconds=60.0))
+        async with playing(load, 3):
+            cut()
+            while load.report().lost < 3:
+                await asyncio.sleep(0.01)
+            return load.report()
+
+    with serving(slots=4) as running, proxied(running.port) as proxy:
+        report = asyncio.run(cut(proxy.url, proxy.cut))
+        assert running.settled()
+    assert (report.joined, report.lost) == (3, 3)
+    assert report.reasons == {"lost: the connection broke": 3}
+
+
+def test_who_is_cut_off_here_hangs_up_and_is_not_lost() -> None:
+    async def interrupt(url: str) -> LoadReport:
+        load = Load(plan(url, seconds=60.0))
+        async with playing(load, 3):
+            pass
+        return load.report()
+
+    with serving(slots=4) as running:
+        report = asyncio.run(interrupt(running.url))
+        assert running.settled()
+    assert (report.joined, report.lost, report.whole) == (3, 0, 0)
+    assert report.samples > 0
+
+
+def test_where_nobody_listens_every_stream_is_unreachable() -> None:
+    report = played(plan(f"ws://127.0.0.1:{free_port()}", streams=2))
+    assert (report.joined, report.unreachable, report.refused) == (0, 2, 0)
+    assert not report.gapless
+
+
+def test_a_key_opens_a_server_that_wants_one() -> None:
+    with serving(api_key="open sesame", slots=2) as running:
+        assert played(plan(running.url, streams=1)).refused == 1
+        assert played(plan(running.url, streams=1, api_key="open sesame")).whole == 1
+
+
+def saying(*frames: str | bytes, then_close: bool = True) -> Callable[[ServerConnection], None]:
+    """A server that says this to whoever comes."""
+
+    def handle(connection: ServerConnection) -> None:
+        connection.recv()
+        for frame in frames:
+            connection.send(frame)
+        if then_close:
+            connection.close(1012, "drained")
+        else:
+            with suppress(Exception):
+                while True:
+                    connection.recv()
+
+    return handle
+
+
+SECOND = FrameHeader(1, 0).pack() + b"\0\0"  # where the first was to come
+
+
+@pytest.mark.parametrize(
+    ("frames", "fate", "why"),
+    [
+        ([CREATED, SECOND], "corrupt", "sequence: 1 came where 0 was to come"),
+        ([CREATED, "{}"], "corrupt", "type: missing is not a message type"),
+        ([CREATED], "lost", "closed by the server with 1012 drained"),
+        ([CREATED, DONE.model_copy(update={"sha256": "0"}).to_json()], "corrupt", "sha256"),
+        ([CREATED, DONE.model_copy(update={"reason": "drained"}).to_json()], "lost", "ended by the server: drained"),
+        ([QUEUED], "refused", "queued at position 2"),
+        ([QUEUED, CREATED, DONE.to_json()], "refused", "queued at position 2"),
+    ],
+)
+def test_how_a_stream_came_to_its_end_is_told(frames: list[str | bytes], fate: str, why: str) -> None:
+    with stub(saying(*frames)) as url:
+        report = played(plan(url, streams=1))
+    ((told, count),) = report.reasons.items()
+    assert told.startswith(f"{fate}: ")
+    assert why in told
+    assert (count, getattr(report, fate)) == (1, 1)
+    assert report.joined == (fate != "refused")
+
+
+def test_a_place_in_the_queue_is_waited_for_where_that_is_asked() -> None:
+    with stub(saying(QUEUED, CREATED, DONE.to_json())) as url:
+        assert played(plan(url, streams=1, wait=True)).whole == 1
+    with stub(saying(QUEUED, then_close=False)) as url:
+        report = played(plan(url, streams=1, wait=True))
+    assert (report.joined, report.refused) == (0, 1)
+    assert "no place became free" in next(iter(report.reasons))
+
+
+def test_a_frame_in_fragments_is_put_together() -> None:
+    def handle(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send([CREATED[:9], CREATED[9:]])
+        connection.send(DONE.to_json())
+
+    with stub(handle) as url:
+        assert played(plan(url, streams=1)).whole == 1
+
+
+def test_silence_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "LOOK_S", 0.05)
+    with stub(saying(CREATED, then_close=False)) as url:
+        report = played(plan(url, streams=1, seconds=60.0, timeouts=Timeouts(silence_s=0.2)))
+    assert report.reasons == {"lost: nothing was heard for 0.2 s": 1}
+
+
+def test_who_does_not_end_when_told_to_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "TAIL_S", 0.1)
+    with stub(saying(CREATED, then_close=False)) as url:
+        report = played(plan(url, streams=1))
+    assert report.reasons == {"lost: it did not end within 0.1 s of session.end": 1}
+
+
+class Wire:
+    """What a stream says, kept; frames for it, by the clock."""
+
+    def __init__(self) -> None:
+        self.clock, self.said, self.measures = Clock(), list[object](), Measures()
+        self._sequence = self._sent = 0
+        self.stream = LoadStream(
+            SessionStart(model="tiny", lead_ms=200.0),
+            control_every_s=1.0,
+            wait=False,
+            measures=self.measures,
+            random=Random(0),
+            clock=self.clock,
+        )
+        self.stream.opened(lambda text: self.said.append(parse_client(text)))
+
+    def take(self, frame: str | bytes, after_s: float = 0.0) -> None:
+        self.clock.now += after_s
+        self.stream.take(frame)
+
+    def audio(self, seconds: float, after_s: float) -> None:
+        samples = round(seconds * RATE)
+        self.take(FrameHeader(self._sequence, self._sent).pack() + bytes(2 * samples), after_s)
+        self._sequence, self._sent = self._sequence + 1, self._sent + samples
+
+
+def test_first_audio_is_timed_from_the_first_note() -> None:
+    async def play() -> Wire:
+        wire = Wire()
+        wire.take(CREATED, after_s=5.0)
+        wire.audio(0.02, after_s=0.125)
+        wire.audio(0.02, after_s=0.5)
+        return wire
+
+    wire = asyncio.run(play())
+    assert [type(m) for m in wire.said[:2]] == [SessionStart, NoteOn]
+    assert wire.measures.ttfa_ms.greatest == pytest.approx(125.0)
+    assert wire.measures.ttfa_ms.count == 1
+
+
+def test_a_control_is_timed_until_the_playhead_plays_the_sample_that_it_is_applied_from() -> None:
+    async def play() -> Wire:
+        wire = Wire()
+        wire.take(CREATED)
+        wire.audio(0.1, after_s=0.0)  # the playhead starts with 0.08 s in hand: sample n is heard n / RATE from here
+        wire.clock.now += 0.05
+        wire.stream._steer()
+        (control,) = (m for m in wire.said if isinstance(m, ControlUpdate))
+        wire.take(ControlApplied(event_id=control.event_id, sample=round(0.15 * RATE)).to_json(), after_s=0.01)
+        assert wire.measures.control_ms.count == 0  # its sample may still come late
+        wire.audio(0.1, after_s=0.01)
+        return wire
+
+    wire = asyncio.run(play())
+    assert wire.measures.control_ms.greatest == pytest.approx(100.0)
+
+
+def test_a_control_that_came_into_a_gap_is_timed_to_when_it_is_heard() -> None:
+    async def play() -> Wire:
+        wire = Wire()
+        wire.take(CREATED)
+        wire.audio(0.1, after_s=0.0)
+        wire.stream._steer()
+        (control,) = (m for m in wire.said if isinstance(m, ControlUpdate))
+        wire.take(ControlApplied(event_id=control.event_id, sample=round(0.11 * RATE)).to_json())
+        wire.audio(0.05, after_s=0.3)  # it ran dry; there are 0.05 s in hand
+        assert wire.measures.control_ms.count == 0
+        wire.audio(0.05, after_s=0.1)  # and now 0.1 s: it plays on from sample 0.1 s
+        return wire
+
+    wire = asyncio.run(play())
+    assert wire.stream.underruns == 1
+    assert wire.measures.control_ms.greatest == pytest.approx(410.0)
+
+
+def test_an_underrun_counts_from_when_it_begins() -> None:
+    async def play() -> list[int]:
+        wire = Wire()
+        wire.take(CREATED)
+        wire.audio(0.2, after_s=0.0)
+        counts = [wire.stream.underruns]
+        for later_s in (0.19, 0.02, 5.0):
+            wire.clock.now += later_s
+            counts.append(wire.stream.underruns)
+        wire.audio(0.2, after_s=0.0)
+        return [*counts, wire.stream.underruns]
+
+    assert asyncio.run(play()) == [0, 0, 1, 1, 1]
+
+
+def test_notes_follow_each_other_and_end_with_the_session() -> None:
+    async def play() -> list[object]:
+        wire = Wire()
+        wire.take(CREATED)
+        wire.stream._play(0)
+        wire.stream.end()
+        return wire.said
+
+    _, first, off, second, end = asyncio.run(play())
+    assert isinstance(first, NoteOn)
+    assert isinstance(off, NoteOff)
+    assert isinstance(second, NoteOn)
+    assert off.voice_id == first.voice_id != second.voice_id
+    assert end.type == "session.end"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"url": "localhost"}, "'localhost' does not begin with"),
+        ({"lead_ms": 5.0}, "lead_ms"),
+        ({"voices": 99}, "voices"),
+        ({"frame_ms": 0.5}, "frame_ms"),
+        ({"model": "../etc"}, "model"),
+    ],
+)
+def test_what_can_not_be_asked_for_is_refused_by_name(more: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        LoadPlan(**{"url": "ws://a", "streams": 1, "seconds": 1.0, **more})  # type: ignore[arg-type]
+
+
+def test_a_report_of_nothing_shows_no_figures() -> None:
+    report = Load(plan("ws://a")).report()
+    assert (report.joined, report.ttfa_ms_p99, report.client_lag_ms_p99) == (0, None, None)
+    assert "TTFA                -        -        -" in table(report)
+    assert "TTFA p99 - ms" in line(report)
+    assert report.gapless
+    assert report.warnings == []
+
+
+def test_a_report_is_of_any_moment() -> None:
+    told: list[LoadReport] = []
+    with serving(slots=4) as running:
+        load = Load(plan(running.url, streams=2, seconds=2.2))
+        asyncio.run(load.play(told.append))
+        assert eventually(lambda: not running.engine.latency.sessions)
+    assert len(told) >= 2
+    assert [r.samples for r in told] == sorted(r.samples for r in told)
+    assert told[-1].samples <= load.report().samples
