@@ -34,7 +34,7 @@ def song(tmp_path: Path) -> Path:
 def test_help_names_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    assert {"serve", "synth", "play", "bench", "models", "data", "train", "evaluate", "quantize"} <= set(
+    assert {"serve", "synth", "play", "load", "bench", "models", "data", "train", "evaluate", "quantize"} <= set(
         result.output.split()
     )
 
