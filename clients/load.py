@@ -93,7 +93,7 @@ class Load:
             await asyncio.sleep(LOOK_S)
             now = time.monotonic()
             for stream, socket in list(self._open.items()):
-                if now - stream.last_heard > silence_s:
+                if not stream.queued and now - stream.last_heard > silence_s:
                     socket.hang_up(SilentError(f"nothing was heard for {silence_s:g} s"))
             tell(self.report())
 

@@ -23,8 +23,8 @@ class LoadReport:
 
     `joined` streams were admitted; of those, `lost` broke off, `corrupt` got other bytes than were sent, and `whole`
     ended with the hash of all that was sent. `refused` ones were turned away or queued, `unreachable` ones found no
-    server. TTFA runs from the first note.on to the first audio, control from sending a control.update until the
-    playhead plays the sample that it is applied from.
+    server that answers. TTFA runs from the first note.on to the first audio; control latency from sending a
+    control.update until the playhead plays the sample that it is applied from.
     """
 
     streams: int

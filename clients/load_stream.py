@@ -10,7 +10,7 @@ from random import Random
 from typing import Final, Literal, TypeAlias
 
 from ostinato.clients.conversation import Conversation
-from ostinato.clients.errors import CorruptError, RefusedError, StreamError, UnreachableError
+from ostinato.clients.errors import CorruptError, RefusedError, StreamError
 from ostinato.clients.spread import Spread
 from ostinato.clients.websocket import NoRoomError, Send
 from ostinato.server.protocol import (
@@ -70,6 +70,7 @@ class LoadStream:
         self.fate: Fate = "opening"
         self.why = ""  # where that was not wished
         self.over: Final = asyncio.Event()
+        self.queued = False  # it waits for a place, of which nothing may be heard for long
         self.last_heard = clock()  # a frame of the server, or the beginning
         self._conversation: Final = Conversation(start, self._hear, clock)
         self._voices, self._control_every_s, self._wait = start.voices, control_every_s, wait
@@ -80,6 +81,7 @@ class LoadStream:
         self._played = 0  # notes
         self._first_note_at: float | None = None
         self._controls: dict[str, float] = {}  # when each was sent that was not acknowledged
+        self._ended_dry = False
         self._applied: list[tuple[int, float]] = []  # the sample of each that was, and when it was sent
 
     @property
@@ -94,8 +96,9 @@ class LoadStream:
 
     @property
     def underruns(self) -> int:
-        """Of the playhead; one that lasts counts."""
-        return self._conversation.report.underruns + (self.fate == "playing" and self._conversation.dry)
+        """Of the playhead; one that lasts counts, and one that lasted until the end."""
+        lasting = self._ended_dry if self.over.is_set() else self._conversation.dry
+        return self._conversation.report.underruns + lasting
 
     @property
     def least_buffered_ms(self) -> float | None:
@@ -135,6 +138,7 @@ class LoadStream:
     def gone(self, why: StreamError | None) -> None:
         """Keep how it ended."""
         self._stop_timers()
+        self._ended_dry = self._conversation.dry
         self.fate, self.why = self._judged(why)
         self.over.set()
 
@@ -145,22 +149,22 @@ class LoadStream:
                 if done is None:  # it was cut off here
                     return self.fate, ""
                 return ("whole", "") if done.reason == "ended" else ("lost", f"ended by the server: {done.reason}")
-            case UnreachableError():
-                return "unreachable", str(why)
-            case CorruptError():
-                return "corrupt", str(why)
-            case RefusedError() | QueuedError() | NoRoomError() if not self.joined:
+            case _ if self.joined:
+                return ("corrupt" if isinstance(why, CorruptError) else "lost"), str(why)
+            case RefusedError() | QueuedError() | NoRoomError():
                 return "refused", str(why)
             case _:
-                return "lost", str(why)
+                return "unreachable", str(why)
 
     def _hear(self, message: ServerMessage) -> None:
         match message:
             case SessionCreated():
-                self.fate = "playing"
+                self.fate, self.queued = "playing", False
                 self._begin()
-            case QueueUpdate() if not self._wait:
-                raise QueuedError(f"queued at position {message.position}")
+            case QueueUpdate():
+                self.queued = True
+                if not self._wait:
+                    raise QueuedError(f"queued at position {message.position}")
             case ControlApplied() if message.event_id in self._controls:
                 self._applied.append((message.sample, self._controls.pop(message.event_id)))
             case Error() if message.error.event_id is not None:

@@ -12,6 +12,7 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from ostinato.clients import load as loading
+from ostinato.clients.errors import LostError
 from ostinato.clients.load import Load
 from ostinato.clients.load_plan import LoadPlan
 from ostinato.clients.load_report import LoadReport, line, table
@@ -33,6 +34,7 @@ from tests.clients.test_stream import CREATED, free_port, stub
 from tests.server.serving import eventually, serving
 
 QUEUED = '{"type":"queue.update","position":2,"eta_s":1.5}'
+IMPATIENT = Timeouts(silence_s=0.2)
 DONE = AudioDone(samples=0, sha256=hashlib.sha256().hexdigest(), reason="ended")
 
 
@@ -140,7 +142,10 @@ def test_a_server_that_dies_in_the_middle_is_reported() -> None:
             cut()
             while load.report().lost < 3:
                 await asyncio.sleep(0.01)
-            return load.report()
+            report = load.report()
+            await asyncio.sleep(0.5)
+            assert load.report().underruns == report.underruns  # who is gone hears no gap
+            return report
 
     with serving(slots=4) as running, proxied(running.port) as proxy:
         report = asyncio.run(cut(proxy.url, proxy.cut))
@@ -203,6 +208,8 @@ SECOND = FrameHeader(1, 0).pack() + b"\0\0"  # where the first was to come
         ([CREATED], "lost", "closed by the server with 1012 drained"),
         ([CREATED, DONE.model_copy(update={"sha256": "0"}).to_json()], "corrupt", "sha256"),
         ([CREATED, DONE.model_copy(update={"reason": "drained"}).to_json()], "lost", "ended by the server: drained"),
+        ([], "unreachable", "closed by the server with 1012 drained"),
+        (["{}"], "unreachable", "type: missing is not a message type"),
         ([QUEUED], "refused", "queued at position 2"),
         ([QUEUED, CREATED, DONE.to_json()], "refused", "queued at position 2"),
     ],
@@ -214,7 +221,7 @@ def test_how_a_stream_came_to_its_end_is_told(frames: list[str | bytes], fate: s
     assert told.startswith(f"{fate}: ")
     assert why in told
     assert (count, getattr(report, fate)) == (1, 1)
-    assert report.joined == (fate != "refused")
+    assert report.joined == (fate in ("lost", "corrupt"))
 
 
 def test_a_place_in_the_queue_is_waited_for_where_that_is_asked() -> None:
@@ -239,8 +246,15 @@ def test_a_frame_in_fragments_is_put_together() -> None:
 def test_silence_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "LOOK_S", 0.05)
     with stub(saying(CREATED, then_close=False)) as url:
-        report = played(plan(url, streams=1, seconds=60.0, timeouts=Timeouts(silence_s=0.2)))
+        report = played(plan(url, streams=1, seconds=60.0, timeouts=IMPATIENT))
     assert report.reasons == {"lost: nothing was heard for 0.2 s": 1}
+
+
+def test_who_waits_for_a_place_waits_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "LOOK_S", 0.05)
+    with stub(saying(QUEUED, then_close=False)) as url:
+        report = played(plan(url, streams=1, seconds=0.6, wait=True, timeouts=IMPATIENT))
+    assert report.reasons == {"refused: no place became free until the end": 1}
 
 
 def test_who_does_not_end_when_told_to_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,9 +349,12 @@ def test_an_underrun_counts_from_when_it_begins() -> None:
             wire.clock.now += later_s
             counts.append(wire.stream.underruns)
         wire.audio(0.2, after_s=0.0)
+        counts.append(wire.stream.underruns)
+        wire.clock.now += 5.0
+        wire.stream.gone(LostError("the connection broke"))
         return [*counts, wire.stream.underruns]
 
-    assert asyncio.run(play()) == [0, 0, 1, 1, 1]
+    assert asyncio.run(play()) == [0, 0, 1, 1, 1, 2]
 
 
 def test_notes_follow_each_other_and_end_with_the_session() -> None:
