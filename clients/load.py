@@ -14,12 +14,12 @@ from random import Random
 from typing import Final
 
 from ostinato.clients.address import stream_address
+from ostinato.clients.conversation import in_hand_s
 from ostinato.clients.errors import LostError, SilentError
 from ostinato.clients.load_plan import LoadPlan
 from ostinato.clients.load_report import LoadReport, report_of
 from ostinato.clients.load_stream import LoadStream, Measures, QueuedError
-from ostinato.clients.loop_lag import watch_loop_lag
-from ostinato.clients.spread import Spread
+from ostinato.clients.loop_lag import LoopLag
 from ostinato.clients.websocket import WebSocket, open_websocket
 
 APART_S: Final = 0.05  # between the beginnings of two streams, on average
@@ -32,13 +32,14 @@ class Load:
 
     def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
-        self._measures, self._lag_ms = Measures(), Spread()
+        self._measures = Measures()
+        self._lag = LoopLag(1000.0 * in_hand_s(plan.lead_ms))  # as long as a playhead that was just fed lasts
         self._streams: list[LoadStream] = []
         self._open: dict[LoadStream, WebSocket] = {}
 
     async def play(self, tell: Callable[[LoadReport], None] = lambda _: None) -> None:
         """Let all streams play and end; cancelled, they hang up. `tell` gets the report once a second."""
-        watching = [asyncio.create_task(w) for w in (watch_loop_lag(self._lag_ms), self._watch(tell))]
+        watching = [asyncio.create_task(w) for w in (self._lag.watch(), self._watch(tell))]
         try:
             async with asyncio.TaskGroup() as listening:
                 for number in range(self._plan.streams):
@@ -50,7 +51,7 @@ class Load:
 
     def report(self) -> LoadReport:
         """What was measured so far."""
-        return report_of(self._plan, self._streams, self._measures, self._lag_ms)
+        return report_of(self._plan, self._streams, self._measures, self._lag)
 
     async def _listen(self, number: int) -> None:
         """One stream, from its beginning to its end."""

@@ -10,11 +10,11 @@ from typing import Any, Final
 from ostinato.clients.conversation import in_hand_s
 from ostinato.clients.load_plan import LoadPlan
 from ostinato.clients.load_stream import Fate, LoadStream, Measures
-from ostinato.clients.spread import Spread
+from ostinato.clients.loop_lag import LoopLag
 
 PERCENTS: Final = (50.0, 95.0, 99.0)
 REASONS: Final = 10  # told of those that streams ended for
-LATE_SHARE: Final = 0.25  # of what a playhead has in hand: a client later than that may itself be heard
+LATE_SHARE: Final = 0.5  # of what a playhead has in hand: a client later than that, and often, may be heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class LoadReport:
     errors: int  # that the server told and went on
     client_lag_ms_p99: float | None  # of this client's event loop
     client_lag_ms_max: float | None
+    client_stalls: int  # times that it stood for as long as a playhead has in hand when it starts
     model: str
     seconds: float  # asked for
     voices: int
@@ -67,21 +68,23 @@ class LoadReport:
 
     @property
     def client_late(self) -> bool:
-        """Whether this client may have been the cause of what it counted."""
-        late_ms = 1000.0 * in_hand_s(self.lead_ms) * LATE_SHARE
-        often = (self.client_lag_ms_p99 or 0.0) > late_ms
-        return often or (self.underruns > 0 and (self.client_lag_ms_max or 0.0) > 2.0 * late_ms)
+        """Whether this client may have been the cause of what it counted.
+
+        It may where it was often late, or stood so often that each stall made every stream run dry.
+        """
+        often = (self.client_lag_ms_p99 or 0.0) > 1000.0 * in_hand_s(self.lead_ms) * LATE_SHARE
+        return often or 0 < self.underruns <= self.client_stalls * self.joined
 
     @property
     def warnings(self) -> list[str]:
         """What to doubt."""
         if not self.client_late:
             return []
-        p99, most = _shown(self.client_lag_ms_p99), _shown(self.client_lag_ms_max)
-        return [f"this client was late itself ({p99} ms p99, {most} ms at most): its underruns may be its own"]
+        late = f"{_shown(self.client_lag_ms_p99)} ms p99, {_shown(self.client_lag_ms_max)} ms at most"
+        return [f"this client was late itself ({late}, {self.client_stalls} stalls): its underruns may be its own"]
 
 
-def report_of(plan: LoadPlan, streams: Sequence[LoadStream], measures: Measures, lag_ms: Spread) -> LoadReport:
+def report_of(plan: LoadPlan, streams: Sequence[LoadStream], measures: Measures, lag: LoopLag) -> LoadReport:
     """What was measured so far."""
     fates = Counter[Fate](stream.fate for stream in streams)
     ttfa, control = measures.ttfa_ms.percentiles(*PERCENTS), measures.control_ms.percentiles(*PERCENTS)
@@ -102,8 +105,9 @@ def report_of(plan: LoadPlan, streams: Sequence[LoadStream], measures: Measures,
         controls=measures.control_ms.count,
         samples=sum(stream.samples for stream in streams),
         errors=sum(len(stream.errors) for stream in streams),
-        client_lag_ms_p99=lag_ms.percentiles(99.0)[0],
-        client_lag_ms_max=lag_ms.greatest,
+        client_lag_ms_p99=lag.ms.percentiles(99.0)[0],
+        client_lag_ms_max=lag.ms.greatest,
+        client_stalls=lag.stalls,
         model=plan.model,
         seconds=plan.seconds,
         voices=plan.voices,
