@@ -9,10 +9,11 @@ from typing import Final
 from ostinato.server.capacity import Claim, DeliveryCost, live_rtf
 from ostinato.server.cost import fits
 from ostinato.server.mailbox import Opening
+from ostinato.server.pacing import block_hops, frame_hops
 from ostinato.server.performance import Performance
 from ostinato.server.pool import Pool
 from ostinato.server.protocol import CloseCode, ProtocolError, SessionStart
-from ostinato.server.session import Session, block_hops
+from ostinato.server.session import Session
 
 RETRY_AFTER_S: Final = 5.0
 
@@ -67,7 +68,8 @@ class Admission:
 
     def _claim(self, start: SessionStart, lead_ms: float) -> Claim:
         network = self._pools[start.model].card.config.network
-        hops = block_hops(start, lead_ms, network.hop, network.sample_rate)
+        frame = frame_hops(start, network.hop, network.sample_rate)
+        hops = block_hops(lead_ms, frame, network.hop, network.sample_rate)
         return Claim(start.model, start.voices, hops * network.hop / network.sample_rate)
 
     def _check(self, start: SessionStart) -> None:
@@ -106,4 +108,4 @@ class Admission:
 
 def claim_of(session: Session) -> Claim:
     """What an open live session asks of the engine."""
-    return Claim(session.model, session.voices, session.block_s)
+    return Claim(session.model, session.voices, session.pacing.block_s)

@@ -217,8 +217,8 @@ class Engine:
                 demand = session.demand(now)
                 if demand is not None:
                     demands.append(demand)
-        leads = (s.lead_s for s in self._sessions.values() if s.live and s.running)
-        return self._scheduler.choose(demands, least_lead_s=min(leads, default=None))
+        leads = (s.pacing.lead_s for s in self._sessions.values() if s.live and s.running)
+        return self._scheduler.choose(demands, now=now, least_lead_s=min(leads, default=None))
 
     def _advance(self, plan: Plan) -> Block:
         """Draw the next hops of every voice of the plan's sessions, all together."""
@@ -297,8 +297,14 @@ class Engine:
             self._woken.wait(STATS_S)
             return
         now = time.monotonic()
-        times = [at for at in (s.wakes_at(now) for s in self._sessions.values()) if at is not None]
-        until = min([*times, self._reported_at + STATS_S])
+        until = self._reported_at + STATS_S
+        for session in self._sessions.values():
+            at = session.wakes_at(now)
+            session.mailbox.eager = at is None
+            if at is not None:
+                until = min(until, at)
+            elif session.mailbox.has_mail:  # it came before it was waited for, so it woke nobody
+                return
         self._woken.wait(max(SHORTEST_WAIT_S, until - now))
 
     def _closed(self, session: Session) -> None:

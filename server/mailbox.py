@@ -56,6 +56,7 @@ class Mailbox:
 
     def __init__(self, wake_engine: Callable[[], None]) -> None:
         self.hung_up = False  # nobody listens any more
+        self.eager = True  # the engine waits for what was delivered; else it looks in by itself
         self.left = False  # and nobody will come back: the listener took its leave
         self._inbox: deque[tuple[float, Incoming]] = deque()  # with the time of receipt
         self._outbox: deque[Outgoing] = deque()
@@ -74,7 +75,8 @@ class Mailbox:
     def say(self, message: Incoming, now: float) -> None:
         """Pass a message to the engine."""
         self._inbox.append((now, message))
-        self._wake_engine()
+        if self.eager or not isinstance(message, Delivered):
+            self._wake_engine()
 
     def hang_up(self) -> None:
         """Tell the engine that nobody listens."""
@@ -115,6 +117,11 @@ class Mailbox:
         self.put(error.as_message())
         if error.close is not None:
             self.put(Close(error.close, error.detail.code))
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether the listener said something since the last `take`."""
+        return bool(self._inbox)
 
     def take(self) -> list[tuple[float, Incoming]]:
         """What the listener said since the last call."""

@@ -30,17 +30,18 @@ class Outlet:
     Args:
         start: says how samples are written.
         mailbox: of the first connection.
+        frame: samples of a frame at most.
         sample_rate: Hz.
         keeps: whether what was sent is kept for a listener that comes back.
     """
 
-    def __init__(self, start: SessionStart, mailbox: Mailbox, sample_rate: int, *, keeps: bool) -> None:
+    def __init__(self, start: SessionStart, mailbox: Mailbox, frame: int, sample_rate: int, *, keeps: bool) -> None:
         self.mailbox = mailbox
         self.begun = False
         encoding = start.format.encoding
         self.sent: Final = SentAudio(SAMPLE_BYTES[encoding], round(KEPT_S * sample_rate))
         self._encoding, self._headed, self._keeps = encoding, start.framing == "header", keeps
-        self._frame: Final = max(1, round(start.format.frame_ms / 1000.0 * sample_rate))  # samples
+        self._frame: Final = frame
         self._hash = hashlib.sha256()
         self._frames = 0  # of this connection
         self._farewell: AudioDone | None = None
@@ -57,7 +58,10 @@ class Outlet:
         self._hash.update(pcm)
         if self._keeps:
             self.sent.append(pcm)
-        self._put(first, pcm, last, now)
+        size = self._frame * SAMPLE_BYTES[self._encoding]
+        for start in range(0, len(pcm), size):
+            at = first + start // SAMPLE_BYTES[self._encoding]
+            self._put(at, pcm[start : start + size], last and start + size >= len(pcm), now)
 
     def finish(self, samples: int, reason: DoneReason) -> None:
         """The stream is whole."""

@@ -27,6 +27,7 @@ class Demand:
     room: int  # hops it may be advanced by at most
     block: int  # hops that make a good block; a live session with less room than this can wait
     voices: int
+    patience: float = 0.0  # live: until when it may wait for others to want a block too
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ class Scheduler:
         self._owed = 0.0  # seconds of the engine that fast sessions are due
         self._hop_costs: dict[str, dict[int, float]] = {}  # seconds of one hop, by model and voices
 
-    def choose(self, demands: Sequence[Demand], *, least_lead_s: float | None) -> Plan | None:
-        """The next block, or None where nobody needs one.
+    def choose(self, demands: Sequence[Demand], *, now: float, least_lead_s: float | None) -> Plan | None:
+        """The next block, or None where nobody needs one yet.
 
         `least_lead_s` is that of the live sessions whose clocks run, each of which may want its turn soon.
         """
-        ripe = [d for d in demands if d.live and d.room >= d.block]
+        ripe = _due(demands, now)
         fast = [d for d in demands if not d.live and d.room > 0]
         if not fast:
             self._owed = 0.0
@@ -95,6 +96,18 @@ class Scheduler:
             return costs[voices]
         bounds = (c if n >= voices else c * voices / n for n, c in costs.items() if n)
         return min(bounds, default=FAST_BLOCK_S)
+
+
+def _due(demands: Iterable[Demand], now: float) -> list[Demand]:
+    """The live sessions that want a block now: of a model whose live sessions all do, or one can wait no longer.
+
+    A step of many voices costs less than many steps of a few, so those with time in hand wait for the others.
+    """
+    live = [d for d in demands if d.live]
+    ripe = [d for d in live if d.room >= d.block]
+    unripe = {d.model for d in live if d.room < d.block}
+    pressed = {d.model for d in ripe if d.patience <= now}
+    return [d for d in ripe if d.model not in unripe or d.model in pressed]
 
 
 def _plan_live(demands: Iterable[Demand], first: Demand) -> Plan:

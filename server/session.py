@@ -13,8 +13,8 @@ from ostinato.server.answers import Answers
 from ostinato.server.latency import SessionLatency, SessionReport, budget_us
 from ostinato.server.mailbox import Delivered, Mailbox, Opening
 from ostinato.server.outlet import Outlet
+from ostinato.server.pacing import Pacing, frame_hops
 from ostinato.server.performance import BlockStart, Performance
-from ostinato.server.playhead import Playhead
 from ostinato.server.protocol import (
     DURATION_S,
     ClientMessage,
@@ -40,17 +40,9 @@ from ostinato.server.protocol import (
 from ostinato.server.resume import ResumeTokens, resume_refused
 from ostinato.server.scheduler import Demand
 
-FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
-IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
 FAST_AHEAD_S: Final = 1.0  # what a fast session may have waiting for its socket
 LIFE_S: Final = DURATION_S + 600.0  # of wall time: the longest stream, and what it takes to begin and to pause
 FEED_S: Final = 1.0  # how far ahead of its time an event of a score is submitted
-
-
-def block_hops(start: SessionStart, lead_ms: float, hop: int, sample_rate: int) -> int:
-    """Hops of a block that fills a frame; of a live session's no more than half its lead."""
-    longest_ms = start.format.frame_ms if start.mode == "fast" else min(start.format.frame_ms, lead_ms / 2.0)
-    return max(1, round(longest_ms / 1000.0 * sample_rate) // hop)
 
 
 class Session:
@@ -73,16 +65,16 @@ class Session:
         self.start: Final[SessionStart] = start
         self.performance: Final = performance
         self.tokens: Final = ResumeTokens(opening.owner) if opening.resumable else None
-        self.outlet: Final = Outlet(start, opening.mailbox, performance.sample_rate, keeps=opening.resumable)
-        self.latency: Final = SessionLatency(opening.received_at, performance.sample_rate)
+        hop, rate = performance.hop, performance.sample_rate
+        self._frame: Final = frame_hops(start, hop, rate)
+        self.pacing: Final = Pacing(lead_ms, self._frame, hop, rate)
+        self.playhead: Final = self.pacing.playhead
+        self.outlet: Final = Outlet(start, opening.mailbox, self._frame * hop, rate, keeps=opening.resumable)
+        self.latency: Final = SessionLatency(opening.received_at, rate)
         self.over = False  # nothing more will be drawn; the slots are free
-        rate = performance.sample_rate
         asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
         self._length: Final = opening.samples or asked or round(DURATION_S * rate)
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
-        self._lead: Final = max(performance.hop, round(lead_ms / 1000.0 * rate))  # samples
-        self.playhead: Final = Playhead(rate, min(round(IN_HAND_S * rate), self._lead // 2))
-        self._block: Final = block_hops(start, lead_ms, performance.hop, rate)
         self._score = deque(opening.score)
         self._answers = Answers()
         self._seed, self._lead_ms = seed, lead_ms
@@ -100,16 +92,6 @@ class Session:
     def live(self) -> bool:
         """Whether it is paced by the clock."""
         return self.start.mode == "live"
-
-    @property
-    def block_s(self) -> float:
-        """Seconds of the blocks that it is drawn in where it has time."""
-        return self._block * self.performance.hop / self.performance.sample_rate
-
-    @property
-    def lead_s(self) -> float:
-        """How far it may be ahead of its listener, seconds."""
-        return self._lead / self.performance.sample_rate
 
     @property
     def sounded(self) -> bool:
@@ -206,29 +188,21 @@ class Session:
         """What it could be advanced by at this time; None where its clock stands still."""
         if not self.running:
             return None
-        clock, hop, left = self.performance.clock, self.performance.hop, self._hops_left
+        clock, left, voices = self.performance.clock, self._hops_left, self.performance.sounding
         if self.live:
-            position = self.playhead.position(now)
-            room = int(position + self._lead - clock) // hop
-            deadline = now + (clock - position) / self.performance.sample_rate
-            # no longer than what the listener has left, so that at a real-time factor below 1 it comes in time
-            block = max(FIRST_HOPS, min(self._block, int(clock - position) // hop))
-            block = min(block, self._block, left)
-        else:
-            if not (self._score or not self.performance.idle or self._length_is_asked):
-                return None
-            waiting = clock - self.playhead.sent
-            room = int(FAST_AHEAD_S * self.performance.sample_rate - waiting) // hop
-            deadline, block = self._served_at, min(self._block, left)
-        return Demand(self.id, self.model, self.live, deadline, min(room, left), block, self.performance.sounding)
+            wish = self.pacing.wish(clock, left, now)
+            return Demand(self.id, self.model, True, wish.deadline, wish.room, wish.block, voices, wish.patience)
+        if not (self._score or not self.performance.idle or self._length_is_asked):
+            return None
+        waiting = clock - self.playhead.sent
+        room = int(FAST_AHEAD_S * self.performance.sample_rate - waiting) // self.performance.hop
+        return Demand(self.id, self.model, False, self._served_at, min(room, left), min(self._frame, left), voices)
 
     def wakes_at(self, now: float) -> float | None:
-        """When a live session will want its next block; None where that takes a message first."""
+        """When a live session will want its next block, or wait for others no longer; None where that takes a word."""
         if not self.running or not self.live:
             return None
-        block = min(self._block, self._hops_left) * self.performance.hop
-        at = self.playhead.when(self.performance.clock + block - self._lead)
-        return None if at is None else max(at, now)
+        return self.pacing.wakes_at(self.performance.clock, self._hops_left, now)
 
     def begin_block(self) -> BlockStart:
         """Apply what is due at the clock, and tell the listener."""

@@ -16,36 +16,36 @@ def demand(session: str, **fields: Any) -> Demand:  # noqa: ANN401
 
 def test_the_listener_who_runs_dry_first_goes_first() -> None:
     demands = [demand("a", deadline=2.0, model="m"), demand("b", deadline=1.0, model="n")]
-    assert Scheduler().choose(demands, least_lead_s=0.2) == Plan("n", ("b",), 4, True, 1)
+    assert Scheduler().choose(demands, now=0.0, least_lead_s=0.2) == Plan("n", ("b",), 4, True, 1)
 
 
 def test_others_of_the_model_that_can_take_half_as_much_ride_along() -> None:
     demands = [demand("a", room=4), demand("b", room=1), demand("c", room=9, block=9), demand("d", model="n")]
-    plan = Scheduler().choose(demands, least_lead_s=0.2)
+    plan = Scheduler().choose(demands, now=0.0, least_lead_s=0.2)
     assert plan is not None
     assert (plan.sessions, plan.hops) == (("a", "c"), 4)
-    plan = Scheduler().choose([demand("a", room=4), demand("b", room=2)], least_lead_s=0.2)
+    plan = Scheduler().choose([demand("a", room=4), demand("b", room=2)], now=0.0, least_lead_s=0.2)
     assert plan is not None
     assert (plan.sessions, plan.hops) == (("a", "b"), 2)
 
 
 def test_a_block_is_no_longer_than_anybody_can_wait() -> None:
-    plan = Scheduler().choose([demand("a", room=20, block=14), demand("b", room=1, block=3)], least_lead_s=0.2)
+    plan = Scheduler().choose([demand("a", room=20, block=14), demand("b", room=1, block=3)], now=0.0, least_lead_s=0.2)
     assert plan is not None
     assert (plan.sessions, plan.hops) == (("a",), 3)
 
 
 def test_who_has_enough_can_wait() -> None:
-    assert Scheduler().choose([demand("a", room=3, block=4)], least_lead_s=0.2) is None
+    assert Scheduler().choose([demand("a", room=3, block=4)], now=0.0, least_lead_s=0.2) is None
 
 
 def test_live_goes_before_fast_and_fast_takes_what_is_left() -> None:
     fast = demand("f", live=False, deadline=-99.0)
     scheduler = Scheduler()
-    first = scheduler.choose([fast, demand("a")], least_lead_s=0.2)
+    first = scheduler.choose([fast, demand("a")], now=0.0, least_lead_s=0.2)
     assert first is not None
     assert first.sessions == ("a",)
-    second = scheduler.choose([fast, demand("a", room=3)], least_lead_s=0.2)
+    second = scheduler.choose([fast, demand("a", room=3)], now=0.0, least_lead_s=0.2)
     assert second is not None
     assert second.sessions == ("f",)
     assert second.hops == 1  # its cost is not known yet
@@ -55,7 +55,7 @@ def test_what_many_voices_cost_together_does_not_make_a_few_cheap() -> None:
     """16 voices may lie on as many cores; one of them alone then takes as long."""
     scheduler = Scheduler()
     scheduler.charge(Plan("m", ("a",), 10, True, 16), 10 * 0.001)
-    plan = scheduler.choose([demand("f", live=False, room=50, block=50)], least_lead_s=0.2)
+    plan = scheduler.choose([demand("f", live=False, room=50, block=50)], now=0.0, least_lead_s=0.2)
     assert plan is not None
     assert plan.hops <= 0.005 / 0.001
 
@@ -69,17 +69,17 @@ def test_a_fast_block_is_short_while_somebody_listens(seen: int, voices: int, co
     scheduler.charge(Plan("m", ("a",), 10, True, seen), 10 * hop_s(seen))
     fast = demand("f", live=False, room=1000, block=1000, voices=voices)
     for _ in range(2):
-        plan = scheduler.choose([fast], least_lead_s=0.2)
+        plan = scheduler.choose([fast], now=0.0, least_lead_s=0.2)
         assert plan is not None
         scheduler.charge(plan, plan.hops * hop_s(voices))
-    plan = scheduler.choose([fast], least_lead_s=0.2)
+    plan = scheduler.choose([fast], now=0.0, least_lead_s=0.2)
     assert plan is not None
     assert plan.hops == 1 or plan.hops * hop_s(voices) <= 0.005 * (1 + 1e-9)
 
 
 def test_fast_sessions_take_turns() -> None:
     demands = [demand("f", live=False, deadline=5.0), demand("g", live=False, deadline=4.0, model="n")]
-    plan = Scheduler().choose(demands, least_lead_s=None)
+    plan = Scheduler().choose(demands, now=0.0, least_lead_s=None)
     assert plan is not None
     assert (plan.sessions, plan.hops) == (("g",), 4)
 
@@ -124,7 +124,7 @@ def test_no_listener_runs_dry_while_there_is_capacity_and_nothing_starves(
     while now < 1.5:
         demands = [d for d in (who.demand(name, now) for name, who in live.items()) if d is not None]
         demands += [Demand(name, "m", False, at, 50, 14, 1) for name, at in served.items()]
-        plan = scheduler.choose(demands, least_lead_s=0.2)
+        plan = scheduler.choose(demands, now=0.0, least_lead_s=0.2)
         if plan is None:
             now += 0.0005
             continue
@@ -148,7 +148,7 @@ def test_fast_sessions_keep_their_share_when_live_ones_leave_nothing() -> None:
     scheduler, fast_s, now = Scheduler(), 0.0, 0.0
     while now < 10.0:
         demands = [demand("l", room=14, block=14), demand("f", live=False, deadline=now)]
-        plan = scheduler.choose(demands, least_lead_s=0.2)
+        plan = scheduler.choose(demands, now=0.0, least_lead_s=0.2)
         assert plan is not None
         seconds = plan.hops * plan.voices * 0.001
         scheduler.charge(plan, seconds)

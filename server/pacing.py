@@ -1,0 +1,84 @@
+"""How far a live session may be drawn ahead of its listener, in which blocks, and until when it can wait for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ostinato.server.playhead import Playhead
+from ostinato.server.protocol import SessionStart
+
+FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
+IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
+LONGEST_S: Final = 0.04  # of a block, unless frames are longer
+PATIENT_SHARE: Final = 0.6  # of the lead, which a listener must have for its block to wait for others'
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a live session would be advanced by now."""
+
+    deadline: float  # its listener runs dry
+    patience: float  # until then it may wait for others to want a block too
+    room: int  # hops it may be advanced by
+    block: int  # hops that make a good block; with less room than this it can wait
+
+
+class Pacing:
+    """Lead and blocks of one live session. Times are seconds of one monotonic clock, clocks samples.
+
+    Args:
+        lead_ms: that it may be ahead of what its listener has played.
+        frame: hops of a frame, as `frame_hops`.
+        hop: samples.
+        sample_rate: Hz.
+    """
+
+    def __init__(self, lead_ms: float, frame: int, hop: int, sample_rate: int) -> None:
+        self._hop, self._rate = hop, sample_rate
+        self._lead: Final = max(hop, round(lead_ms / 1000.0 * sample_rate))  # samples
+        self._block: Final = block_hops(lead_ms, frame, hop, sample_rate)
+        self.playhead: Final = Playhead(sample_rate, min(round(IN_HAND_S * sample_rate), self._lead // 2))
+
+    @property
+    def lead_s(self) -> float:
+        """How far it may be ahead, seconds."""
+        return self._lead / self._rate
+
+    @property
+    def block_s(self) -> float:
+        """Seconds of its blocks, where it has time in hand."""
+        return self._block * self._hop / self._rate
+
+    def wish(self, clock: int, left: int, now: float) -> Wish:
+        """What it wants, having been drawn up to `clock`, with so many hops left until its end."""
+        position = self.playhead.position(now)
+        room = int(position + self._lead - clock) // self._hop
+        # no longer than what the listener has left, so that at a real-time factor below 1 it comes in time
+        block = max(FIRST_HOPS, min(self._block, int(clock - position) // self._hop))
+        deadline = now + (clock - position) / self._rate
+        patience = deadline - PATIENT_SHARE * self.lead_s
+        return Wish(deadline, patience, min(room, left), min(block, self._block, left))
+
+    def wakes_at(self, clock: int, left: int, now: float) -> float | None:
+        """When it will want a block, or can wait no longer; None where that takes a delivery first."""
+        block = min(self._block, left) * self._hop
+        at = self.playhead.when(clock + block - self._lead)
+        if at is None or at > now:
+            return at
+        return max(now, self.wish(clock, left, now).patience)
+
+
+def frame_hops(start: SessionStart, hop: int, sample_rate: int) -> int:
+    """Hops of a frame, in the format that a session asks for."""
+    return max(1, round(start.format.frame_ms / 1000.0 * sample_rate) // hop)
+
+
+def block_hops(lead_ms: float, frame: int, hop: int, sample_rate: int) -> int:
+    """Hops of a live block: one frame, or several where a quarter of the lead allows it.
+
+    No more than half the lead: the other half is what the listener has while the block is drawn.
+    """
+    half, quarter = (int(lead_ms / 1000.0 * share * sample_rate) // hop for share in (0.5, 0.25))
+    frames = min(quarter, round(LONGEST_S * sample_rate) // hop) // frame
+    return max(1, min(half, max(1, frames) * frame))
