@@ -19,7 +19,7 @@ LIVE_SHARE: Final = 0.85  # of real time that live voices may take; the rest is 
 ROUNDING: Final = 1e-9
 SHARE_OF_ONE: Final = 0.2  # of a check's time, for one voice: on it hangs whether a model can be live at all
 SHARE_OF_MORE: Final = 0.06  # for each greater number of voices
-OBSERVE_S: Final = 2.0  # of audio, over which what is drawn is averaged
+OBSERVE_S: Final = 2.0  # of work, over which what is drawn is averaged
 FORGET_S: Final = 10.0  # after which what was seen counts a third
 MOST_DRIFT: Final = 3.0  # so that a moment in which the machine stood still keeps nobody out for long
 
@@ -70,13 +70,13 @@ class RunningCost:
         """How many times as much as measured at the start."""
         return 1.0 + (self._drift - 1.0) * math.exp((self._seen_at - now) / FORGET_S)
 
-    def drawn(self, voices: int, rtf: float, audio_s: float, now: float) -> None:
-        """A block of so much audio of so many voices was drawn at a real-time factor."""
-        expected = self.measured.rtf(voices)
+    def drawn(self, voices: int, seconds: float, audio_s: float, now: float) -> None:
+        """A block of so much audio of so many voices took so long to draw."""
+        expected = self.measured.rtf(voices) * audio_s
         if 0.0 < expected < math.inf:
             known = self.drift(now)
-            weight = 1.0 - math.exp(-audio_s / OBSERVE_S)
-            self._drift = min(MOST_DRIFT, known + weight * (rtf / expected - known))
+            weight = 1.0 - math.exp(-seconds / OBSERVE_S)
+            self._drift = min(MOST_DRIFT, known + weight * (seconds / expected - known))
             self._seen_at = now
 
 

@@ -154,7 +154,8 @@ class Engine:
                 if plan is None:
                     self._rest()
                 else:
-                    self._deliver(plan, self._advance(plan))
+                    for part in self._parts(plan):
+                        self._deliver(part, self._advance(part))
         except Exception as error:
             self.fault = error
             log.exception("the engine stopped")
@@ -220,15 +221,35 @@ class Engine:
         leads = (s.pacing.lead_s for s in self._sessions.values() if s.live and s.running)
         return self._scheduler.choose(demands, now=now, least_lead_s=min(leads, default=None))
 
+    def _parts(self, plan: Plan) -> Iterator[Plan]:
+        """The plan, cut where voices begin, change or end: most sessions in one step, the others from change to change.
+
+        So nobody's block is cut by a neighbour's notes.
+        """
+        left = dict.fromkeys(plan.sessions, plan.hops)
+        while left:
+            ahead = {session_id: self._begin(session_id, hops) for session_id, hops in left.items()}
+            whole = [session_id for session_id, hops in ahead.items() if hops == plan.hops]
+            sessions = tuple(whole or left)
+            part = replace(plan, sessions=sessions, hops=min(ahead[i] for i in sessions))
+            yield part
+            for session_id in sessions:
+                left[session_id] -= part.hops
+            left = {i: hops for i, hops in left.items() if hops > 0 and not self._sessions[i].over}
+
+    def _begin(self, session_id: str, most: int) -> int:
+        """Apply what is due in a session: how many hops, up to so many, it can be drawn before something changes."""
+        session, ahead = self._sessions[session_id], most
+        with _guarded(session):
+            for slot, key in session.begin_block().resets:
+                self._pools[session.model].sampler.reset(slot, key)
+            ahead = session.performance.frames_until_change(most)
+        return ahead
+
     def _advance(self, plan: Plan) -> Block:
         """Draw the next hops of every voice of the plan's sessions, all together."""
         began, sampler = time.perf_counter(), self._pools[plan.model].sampler
         sessions, hops = [self._sessions[i] for i in plan.sessions], plan.hops
-        for session in sessions:
-            with _guarded(session):
-                for slot, key in session.begin_block().resets:
-                    sampler.reset(slot, key)
-                hops = min(hops, session.performance.frames_until_change(hops))
         slots: list[int] = []
         frames: list[NDArray[np.float32]] = []
         voices: dict[str, int] = {}
@@ -265,7 +286,7 @@ class Engine:
         step = Step(time.monotonic(), time.perf_counter() - began, drawn.shape[1], len(slots))
         self._monitor.stepped(plan.model, step)
         audio_s = step.samples / sampler.config.network.sample_rate
-        self._pools[plan.model].cost.drawn(step.streams, step.seconds / audio_s, audio_s, step.at)
+        self._pools[plan.model].cost.drawn(step.streams, step.seconds, audio_s, step.at)
         for session_id, count in voices.items():
             if count:
                 self._sessions[session_id].latency.carried_by(step)
@@ -283,7 +304,7 @@ class Engine:
         seconds = time.perf_counter() - block.began
         self._monitor.block(seconds)
         self._delivery.delivered(seconds - block.step_s, len(block.voices))
-        self._scheduler.charge(replace(plan, hops=block.hops), seconds)
+        self._scheduler.charge(replace(plan, voices=len(block.drawn)), seconds)
         self._announce()
 
     def _announce(self) -> None:

@@ -9,8 +9,11 @@ from ostinato.server.playhead import Playhead
 from ostinato.server.protocol import SessionStart
 
 FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
-IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
+IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or part of its lead where that is less
 LONGEST_S: Final = 0.04  # of a block, unless frames are longer
+BLOCK_SHARE: Final = 0.45
+"""Of the lead, a block at most. A listener wants its block b with lead - b in hand; then a background block of 0.15 of
+the lead may be under way, and live blocks of all models take 0.85 b: 0.15 lead + 0.85 b <= lead - b."""
 PATIENT_SHARE: Final = 0.6  # of the lead, which a listener must have for its block to wait for others'
 
 
@@ -22,6 +25,7 @@ class Wish:
     patience: float  # until then it may wait for others to want a block too
     room: int  # hops it may be advanced by
     block: int  # hops that make a good block; with less room than this it can wait
+    usual: int  # hops of its blocks between its beginning and its end
 
 
 class Pacing:
@@ -38,6 +42,7 @@ class Pacing:
         self._hop, self._rate = hop, sample_rate
         self._lead: Final = max(hop, round(lead_ms / 1000.0 * sample_rate))  # samples
         self._block: Final = block_hops(lead_ms, frame, hop, sample_rate)
+        self._waits_since: float | None = None  # for its first audio, or for more after it ran dry
         self.playhead: Final = Playhead(sample_rate, min(round(IN_HAND_S * sample_rate), self._lead // 2))
 
     @property
@@ -50,15 +55,36 @@ class Pacing:
         """Seconds of its blocks, where it has time in hand."""
         return self._block * self._hop / self._rate
 
+    def rest(self) -> None:
+        """The stream pauses."""
+        self.playhead.rest()
+
+    def resume(self) -> None:
+        """The stream goes on."""
+        self.playhead.resume()
+        self._waits_since = None
+
     def wish(self, clock: int, left: int, now: float) -> Wish:
         """What it wants, having been drawn up to `clock`, with so many hops left until its end."""
         position = self.playhead.position(now)
         room = int(position + self._lead - clock) // self._hop
-        # no longer than what the listener has left, so that at a real-time factor below 1 it comes in time
-        block = max(FIRST_HOPS, min(self._block, int(clock - position) // self._hop))
-        deadline = now + (clock - position) / self._rate
+        # short at first, so that something is heard soon, then twice as much each time
+        block = min(self._block, max(FIRST_HOPS, clock // self._hop))
+        deadline = self._plays_since(now) + (clock - position) / self._rate
         patience = deadline - PATIENT_SHARE * self.lead_s
-        return Wish(deadline, patience, min(room, left), min(block, self._block, left))
+        return Wish(deadline, patience, min(room, left), min(block, left), self._block)
+
+    def _plays_since(self, now: float) -> float:
+        """When it plays from its position on: now, or, while it gathers, not long after it began to wait.
+
+        So one who has just come goes before those who have time in hand, and after those who have none.
+        """
+        if self.playhead.playing:
+            self._waits_since = None
+            return now
+        if self._waits_since is None:
+            self._waits_since = now
+        return self._waits_since + BLOCK_SHARE * self.lead_s
 
     def wakes_at(self, clock: int, left: int, now: float) -> float | None:
         """When it will want a block, or can wait no longer; None where that takes a delivery first."""
@@ -77,8 +103,8 @@ def frame_hops(start: SessionStart, hop: int, sample_rate: int) -> int:
 def block_hops(lead_ms: float, frame: int, hop: int, sample_rate: int) -> int:
     """Hops of a live block: one frame, or several where a quarter of the lead allows it.
 
-    No more than half the lead: the other half is what the listener has while the block is drawn.
+    No more than `BLOCK_SHARE` of the lead: the rest is what the listener has while the block is drawn.
     """
-    half, quarter = (int(lead_ms / 1000.0 * share * sample_rate) // hop for share in (0.5, 0.25))
+    most, quarter = (int(lead_ms / 1000.0 * share * sample_rate) // hop for share in (BLOCK_SHARE, 0.25))
     frames = min(quarter, round(LONGEST_S * sample_rate) // hop) // frame
-    return max(1, min(half, max(1, frames) * frame))
+    return max(1, min(most, max(1, frames) * frame))

@@ -20,6 +20,11 @@ class Playhead:
         self._resting = False  # the stream is paused
         self._excused = False  # running dry is no fault: the stream is paused, or nothing was sent since
 
+    @property
+    def playing(self) -> bool:
+        """Whether it plays, or waits until it has a little in hand."""
+        return self._playing
+
     def position(self, now: float) -> float:
         """The sample that is heard."""
         if not self._playing:

@@ -6,6 +6,7 @@ take what live ones leave, and are owed a twentieth of the engine's time where t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +29,12 @@ class Demand:
     block: int  # hops that make a good block; a live session with less room than this can wait
     voices: int
     patience: float = 0.0  # live: until when it may wait for others to want a block too
+    usual: int = 1  # live: hops of its blocks between its beginning and its end
+
+    @property
+    def in_stride(self) -> bool:
+        """Whether it is between its beginning and its end."""
+        return self.block >= self.usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Scheduler:
             self._owed = 0.0
         if fast and (not ripe or self._owed >= FAST_BLOCK_S):
             return self._plan_fast(sorted(fast, key=lambda d: d.deadline), least_lead_s)
-        return _plan_live(demands, min(ripe, key=lambda d: d.deadline)) if ripe else None
+        return self._plan_live(demands, min(ripe, key=lambda d: d.deadline), now) if ripe else None
 
     def charge(self, plan: Plan, seconds: float) -> None:
         """What a plan cost."""
@@ -70,6 +77,31 @@ class Scheduler:
         costs, cost = self._hop_costs.setdefault(plan.model, {}), seconds / plan.hops
         known = costs.get(plan.voices, cost)
         costs[plan.voices] = known + SMOOTHING * (cost - known)
+
+    def _plan_live(self, demands: Iterable[Demand], first: Demand, now: float) -> Plan:
+        """A block for the most urgent session, and for each live one of its model that can take three quarters of it.
+
+        No longer than the shortest usual block of any live session, so that nobody waits out a neighbour's. Shorter
+        where that lets others join: a step of many voices costs less than many steps.
+        """
+        live = [d for d in demands if d.live]
+        peers = [d for d in live if d.model == first.model]
+        hops = min(d.usual for d in live)
+        if not first.in_stride:
+            short = max(1, min(first.block, hops))
+            aside = [d for d in peers if not d.in_stride and 4 * d.room >= 3 * short]
+            if self._seconds(aside, short) + self._seconds(peers, hops) <= _least_slack(live, now):
+                return _together(aside, min(short, *(d.room for d in aside)))
+            hops = max(1, min(hops, first.room))
+        together = [d for d in peers if d is first or 4 * d.room >= 3 * hops]
+        seconds = self._seconds(together, hops)
+        if now + seconds > first.deadline:  # it goes without those who have time
+            together = [d for d in together if d is first or d.deadline < now + 2 * seconds]
+        return _together(together, min(hops, *(d.room for d in together)))
+
+    def _seconds(self, demands: Sequence[Demand], hops: int) -> float:
+        """What a block of all of these is expected to take."""
+        return hops * self._hop_cost(demands[0].model, sum(d.voices for d in demands))
 
     def _plan_fast(self, fast: Sequence[Demand], least_lead_s: float | None) -> Plan:
         """The longest-waiting session and others of its model, together within the budget of a background block."""
@@ -110,16 +142,9 @@ def _due(demands: Iterable[Demand], now: float) -> list[Demand]:
     return [d for d in ripe if d.model not in unripe or d.model in pressed]
 
 
-def _plan_live(demands: Iterable[Demand], first: Demand) -> Plan:
-    """A block for the most urgent session, and for every live one of its model that can take half as much or more.
-
-    No longer than the shortest block that any live session asks for, so that nobody waits out a neighbour's. Shorter
-    where that lets others join: a step of many voices costs less than many steps.
-    """
-    live = [d for d in demands if d.live]
-    hops = max(1, min(d.block for d in live))
-    together = [d for d in live if d.model == first.model and 2 * d.room >= hops]
-    return _together(together, min(hops, *(d.room for d in together)))
+def _least_slack(live: Iterable[Demand], now: float) -> float:
+    """Seconds until the first of those in stride runs dry."""
+    return min((d.deadline for d in live if d.in_stride), default=math.inf) - now
 
 
 def _together(demands: Sequence[Demand], hops: int) -> Plan:

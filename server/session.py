@@ -165,10 +165,10 @@ class Session:
                 self.latency.reported_underruns = message.underruns
             case StreamPause():
                 self._paused = True
-                self.playhead.rest()
+                self.pacing.rest()
             case StreamResume():
                 self._paused = False
-                self.playhead.resume()
+                self.pacing.resume()
                 self.latency.awaits_audio(at)
             case SessionEnd():
                 self._end(at)
@@ -191,7 +191,9 @@ class Session:
         clock, left, voices = self.performance.clock, self._hops_left, self.performance.sounding
         if self.live:
             wish = self.pacing.wish(clock, left, now)
-            return Demand(self.id, self.model, True, wish.deadline, wish.room, wish.block, voices, wish.patience)
+            return Demand(
+                self.id, self.model, True, wish.deadline, wish.room, wish.block, voices, wish.patience, wish.usual
+            )
         if not (self._score or not self.performance.idle or self._length_is_asked):
             return None
         waiting = clock - self.playhead.sent
@@ -323,7 +325,7 @@ class Session:
             self.mailbox.put(Warned(code="events_given_up", message=f"{given_up} events lay after the end"))
         self._score.clear()
         self._ending, self._paused = True, False
-        self.playhead.resume()
+        self.pacing.resume()
         if not self._started or (self.performance.sounding == 0 and not self.performance.due):
             self._done(self.performance.clock, "ended", at)
 

@@ -149,8 +149,8 @@ def test_a_control_is_heard_soon(server: Serving) -> None:
 def test_silence_streams_on_while_live_and_not_while_fast(server: Serving) -> None:
     with Listener(server) as live, Listener(server) as fast:
         for listener, mode in ((live, "live"), (fast, "fast")):
-            listener.start(mode=mode).say(NoteOn(event_id="on", note=60))
-            listener.say(NoteOff(event_id="off", note=60))
+            notes = NoteOn(event_id="on", note=60), NoteOff(event_id="off", note=60)
+            listener.start(mode=mode).say(StreamPause(), *notes, StreamResume())
         time.sleep(0.6)
         for listener in (live, fast):
             listener.say(SessionEnd())

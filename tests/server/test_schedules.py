@@ -1,0 +1,169 @@
+"""Random schedules on a simulated clock: who is let in never runs dry, and nothing starves.
+
+Pacing, scheduler and capacity are the server's own; sampler, sockets and time are arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.server.capacity import Claim, DeliveryCost, live_rtf
+from ostinato.server.cost import RunningCost, StepCost, fits
+from ostinato.server.pacing import Pacing
+from ostinato.server.scheduler import FAST_SHARE, Demand, Plan, Scheduler
+
+RATE, HOP, FRAME = 44100, 64, 13
+HOP_S = HOP / RATE
+SECONDS = 2.0
+SLOTS = 48
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What work takes: of a step of a hop, a part for each model and one for each voice; a part for each delivery."""
+
+    fixed: float  # of real time
+    each: float  # of real time, a voice
+    delivery_s: float
+
+    def hop_s(self, voices: int) -> float:
+        return (self.fixed + self.each * voices) * HOP_S if voices else 0.0
+
+    def cost(self) -> RunningCost:
+        return RunningCost(StepCost(tuple((n, self.fixed + self.each * n) for n in range(1, SLOTS + 1))))
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Somebody who comes, plays, rests for a while, and leaves."""
+
+    model: str
+    lead_ms: float
+    voices: int
+    comes: float
+    stays: float
+    rests: float  # from when on
+    rest_s: float
+
+
+@dataclass
+class Seat:
+    """A guest that was let in."""
+
+    guest: Guest
+    pacing: Pacing
+    clock: int = 0
+    resting: bool = False
+
+    @property
+    def claim(self) -> Claim:
+        return Claim(self.guest.model, self.guest.voices, self.pacing.block_s)
+
+
+@dataclass
+class Hall:
+    """An engine in which time is what work takes."""
+
+    machine: Machine
+    fast: int
+    now: float = 0.0
+    seats: dict[str, Seat] = field(default_factory=dict)
+    refused: int = 0
+    underruns: int = 0
+    live_s: float = 0.0
+    fast_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.scheduler, self.delivery = Scheduler(), DeliveryCost()
+        self.delivery.seconds = self.machine.delivery_s
+        self.costs = {model: self.machine.cost() for model in "mn"}
+        self.served = {f"f{i}": 0.0 for i in range(self.fast)}
+        self.longest_wait = 0.0
+
+    def let_in(self, name: str, guest: Guest) -> None:
+        seat = Seat(guest, Pacing(guest.lead_ms, FRAME, HOP, RATE))
+        claims = [other.claim for other in self.seats.values()]
+        taken = sum(other.guest.voices for other in self.seats.values() if other.guest.model == guest.model)
+        if taken + guest.voices <= SLOTS and fits(live_rtf([*claims, seat.claim], self.costs, self.delivery, self.now)):
+            self.seats[name] = seat
+        else:
+            self.refused += 1
+
+    def let_out(self) -> None:
+        for name, seat in list(self.seats.items()):
+            guest = seat.guest
+            if self.now >= guest.comes + guest.stays:
+                self.underruns += seat.pacing.playhead.underruns
+                del self.seats[name]
+            elif not seat.resting and guest.rests <= self.now < guest.rests + guest.rest_s:
+                seat.resting = True
+                seat.pacing.rest()
+            elif seat.resting and self.now >= guest.rests + guest.rest_s:
+                seat.resting = False
+                seat.pacing.resume()
+
+    def step(self) -> None:
+        demands = []
+        for name, seat in self.seats.items():
+            if not seat.resting:
+                wish = seat.pacing.wish(seat.clock, 10**9, self.now)
+                demands.append(Demand(name, seat.guest.model, True, voices=seat.guest.voices, **asdict(wish)))
+        demands += [Demand(name, "m", False, at, 50, FRAME, 1) for name, at in self.served.items()]
+        leads = [seat.pacing.lead_s for seat in self.seats.values() if not seat.resting]
+        plan = self.scheduler.choose(demands, now=self.now, least_lead_s=min(leads, default=None))
+        if plan is None:
+            wakes = [s.pacing.wakes_at(s.clock, 10**9, self.now) for s in self.seats.values() if not s.resting]
+            self.now = max(self.now + 0.0005, min([at for at in wakes if at is not None] + [self.now + 0.01]))
+        else:
+            self.draw(plan)
+
+    def draw(self, plan: Plan) -> None:
+        seconds = plan.hops * self.machine.hop_s(plan.voices) + self.machine.delivery_s * len(plan.sessions)
+        self.scheduler.charge(plan, seconds)
+        self.now += seconds
+        self.live_s += seconds if plan.live else 0.0
+        self.fast_s += 0.0 if plan.live else seconds
+        for name in plan.sessions:
+            if plan.live:
+                seat = self.seats[name]
+                seat.clock += plan.hops * HOP
+                seat.pacing.playhead.deliver(plan.hops * HOP, self.now)
+                ahead = (seat.clock - seat.pacing.playhead.position(self.now)) / RATE
+                assert ahead <= seat.pacing.lead_s + 1e-9
+            else:
+                self.longest_wait = max(self.longest_wait, self.now - self.served[name])
+                self.served[name] = self.now
+
+
+machines = st.builds(Machine, st.floats(0.0, 0.05), st.floats(0.01, 0.3), st.floats(0.0, 0.0003))
+guests = st.builds(
+    Guest,
+    model=st.sampled_from("mn"),
+    lead_ms=st.one_of(st.floats(20.0, 60.0), st.floats(20.0, 1000.0), st.just(200.0)),
+    voices=st.integers(1, 4),
+    comes=st.floats(0.0, SECONDS),
+    stays=st.floats(0.05, SECONDS),
+    rests=st.floats(0.0, SECONDS),
+    rest_s=st.floats(0.0, 0.5),
+)
+
+
+@settings(max_examples=300)
+@given(machines, st.lists(guests, max_size=40), st.integers(0, 5))
+def test_nobody_who_is_let_in_runs_dry_and_nothing_starves(machine: Machine, coming: list[Guest], fast: int) -> None:
+    hall, arrivals = Hall(machine, fast), sorted(coming, key=lambda guest: guest.comes)
+    while hall.now < SECONDS:
+        while arrivals and arrivals[0].comes <= hall.now:
+            hall.let_in(f"l{len(arrivals)}", arrivals.pop(0))
+        hall.let_out()
+        hall.step()
+    for seat in hall.seats.values():
+        hall.underruns += seat.pacing.playhead.underruns
+    assert hall.underruns == 0
+    if fast:
+        assert all(at > 0.0 for at in hall.served.values())
+        assert hall.fast_s >= 0.9 * FAST_SHARE * hall.live_s - 0.01
+        assert hall.longest_wait < 0.5
