@@ -32,17 +32,21 @@ class Playhead:
             return None
         return self._since + (sample - self._base) / self._rate
 
-    def deliver(self, samples: int, now: float) -> None:
-        """So many more samples were handed to the socket."""
+    def deliver(self, samples: int, now: float) -> float | None:
+        """So many more samples were handed to the socket: since when it was dry, where that is an underrun."""
+        dry_at = None
         if self._began is None:
             self._began = now
         if self._playing and self.position(now) >= self.sent:
-            self.underruns += not self._excused
+            if not self._excused:
+                self.underruns += 1
+                dry_at = self.when(self.sent)
             self._base, self._playing = float(self.sent), False
         self._excused = self._resting  # what was under way when the pause came ends no rest
         self.sent += samples
         if not self._playing and self.sent - self._base >= self._in_hand:
             self._since, self._playing = now, True
+        return dry_at
 
     def rest(self) -> None:
         """The stream pauses."""
@@ -60,4 +64,5 @@ class Playhead:
 
     def buffered(self, now: float) -> float:
         """Seconds of audio that the listener has and has not played."""
-        return (self.sent - self.position(now)) / self._rate
+        ahead = self.sent - self._base
+        return max(0.0, ahead - (now - self._since) * self._rate if self._playing else ahead) / self._rate
