@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler
+from ostinato.server import session_log
 from ostinato.server.admission import admit, full
-from ostinato.server.latency import LatencyReport, Monitor, budget_us
+from ostinato.server.latency import Monitor
+from ostinato.server.latency_report import LatencyReport, RecentReport
 from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.measurements import Step
 from ostinato.server.pool import Card, Pool, SamplerConfig, WarmUp
@@ -30,6 +32,7 @@ from ostinato.server.protocol import (
     CloseCode,
     ProtocolError,
 )
+from ostinato.server.reading import Reading
 from ostinato.server.scheduler import Demand, Plan, Scheduler
 from ostinato.server.session import Session
 
@@ -70,17 +73,18 @@ class Engine:
         self.check_s = 0.0  # what measuring took before that
         self.ready = threading.Event()
         self.fault: Exception | None = None  # why the thread ended before it was stopped
-        self.latency: LatencyReport  # replaced once a second
+        self.reading: Reading  # of all measurements; replaced once a second
         self._checkpoints = dict(checkpoints)
         self._config = config
         self._openings: queue.Queue[Opening] = queue.Queue(OPENINGS)
-        self._woken = threading.Event()
+        self._woken, self._woken_at = threading.Event(), 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ostinato-engine", daemon=True)
         self._pools: dict[str, Pool] = {}
         self._measured_at = -math.inf  # again since the models were loaded
         self._sessions: dict[str, Session] = {}
         self._scheduler = Scheduler()
+        self._due = math.inf  # when the first live listener of the plan runs dry
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
         self._monitor = Monitor(time.monotonic(), rates)
         self._report(time.monotonic())
@@ -104,7 +108,19 @@ class Engine:
 
     def wake(self) -> None:
         """There is something to be read."""
+        if not self._woken.is_set():
+            self._woken_at = time.monotonic()
         self._woken.set()
+
+    @property
+    def latency(self) -> LatencyReport:
+        """The latency monitor's report."""
+        return self.reading.report
+
+    def recent(self, seconds: float, session_id: str | None) -> RecentReport:
+        """What happened in the last so many seconds, 60 at most; to one session, where it is named."""
+        reading = self.reading
+        return reading.recent(seconds, self._monitor.blocks.since(reading.at - seconds), session_id)
 
     def open(self, opening: Opening) -> None:
         """Ask for a session; `session.created` or an error comes by the mailbox. Raises ProtocolError."""
@@ -125,6 +141,7 @@ class Engine:
     def _run(self) -> None:
         try:
             self._load()
+            self._monitor.begin(time.monotonic(), time.thread_time())
         except Exception as error:  # such as a device that can't be had: told by whoever started this one
             self.fault = error
             self._shut()
@@ -177,7 +194,8 @@ class Engine:
             for at, message in session.mailbox.take():
                 with _guarded(session):
                     if isinstance(message, Delivered):
-                        self._monitor.delivered(message, session.delivered(message))
+                        for miss in session.delivered(message):
+                            self._monitor.missed(miss)
                     else:
                         session.hear(message, at)
             with _guarded(session):
@@ -196,6 +214,7 @@ class Engine:
                 demand = session.demand(now)
                 if demand is not None:
                     demands.append(demand)
+        self._due = min((d.deadline for d in demands if d.live), default=math.inf)
         live_open = any(s.live and s.running for s in self._sessions.values())
         return self._scheduler.choose(demands, live_open=live_open)
 
@@ -241,10 +260,7 @@ class Engine:
                     raise error
             return np.zeros((len(slots), controls.shape[1] * sampler.config.network.hop), dtype=np.float32)
         step = Step(time.monotonic(), time.perf_counter() - began, drawn.shape[1], len(slots))
-        self._monitor.stepped(plan.model, step)
-        for session_id, count in voices.items():
-            if count:
-                self._sessions[session_id].latency.carried_by(step)
+        self._monitor.stepped(plan.model, step, voices)
         return drawn
 
     def _deliver(self, plan: Plan, block: Block) -> None:
@@ -257,7 +273,8 @@ class Engine:
                     session.deliver(session.performance.mix(block.drawn[row : row + voices], block.hops), now)
             row += voices
         seconds = time.perf_counter() - block.began
-        self._monitor.block(seconds)
+        due = self._due if plan.live else math.inf
+        self._monitor.block(now, plan.model, len(block.voices), row, block.hops, seconds, due)
         self._scheduler.charge(replace(plan, hops=block.hops), seconds)
         self._announce()
 
@@ -269,12 +286,17 @@ class Engine:
         """Sleep until a listener wants more, somebody says something, or statistics are due."""
         if not self._sessions:
             self._measure_again()
-            self._woken.wait(STATS_S)
+            self._sleep(time.monotonic(), STATS_S)
             return
         now = time.monotonic()
         times = [at for at in (s.wakes_at(now) for s in self._sessions.values()) if at is not None]
         until = min([*times, self._reported_at + STATS_S])
-        self._woken.wait(max(SHORTEST_WAIT_S, until - now))
+        self._sleep(now, max(SHORTEST_WAIT_S, until - now))
+
+    def _sleep(self, now: float, seconds: float) -> None:
+        """For so long, or until somebody says something; the monitor is told how late it ends."""
+        woken = self._woken.wait(seconds)
+        self._monitor.rested(now, now + seconds, time.monotonic(), self._woken_at if woken else None)
 
     def _admit(self, opening: Opening) -> None:
         """Make a session of an opening, or refuse it."""
@@ -285,28 +307,32 @@ class Engine:
         except ProtocolError as error:
             opening.mailbox.refuse(error)
             announce([opening.mailbox])
+            self._monitor.refused(error.detail.code)
+            session_log.refused(opening, error)
         else:
             self._sessions[session.id] = session
+            session.latency.steps = self._monitor.steps(session.model)
+            session_log.opened(session)
 
     def _close(self, session: Session) -> None:
         announce([session.mailbox])
         del self._sessions[session.id]
         self._pools[session.model].release(session.slots)
-        self._monitor.closed(session.underruns)
+        now = time.monotonic()
+        with self._monitor.reporting():
+            self._monitor.closed(now, session.model, session.latency, lambda: session.reading(now))
+        session_log.closed(session)
         if not self._sessions:
             self._report(time.monotonic())
 
     def _report(self, now: float) -> None:
         """Once a second: what was measured, for whoever asks and for each listener."""
         self._reported_at = now
-        for session in self._sessions.values():
-            session.latency.end_second()
-        sessions = tuple(s.report(now) for s in self._sessions.values())
-        self.latency = LatencyReport(
-            budget_us={name: budget_us(card.config.network.sample_rate) for name, card in self.cards.items()},
-            engine=self._monitor.report(now, sessions),
-            sessions=sessions,
-        )
+        cpu_s = time.thread_time() if threading.current_thread() is self._thread else 0.0
+        with self._monitor.reporting():
+            self._monitor.second(now, [(s.model, s.latency) for s in self._sessions.values()])
+            self.reading = self._monitor.read(now, cpu_s, tuple(s.reading(now) for s in self._sessions.values()))
+        session_log.missed(self._monitor.fresh_misses())
         for session in self._sessions.values():
             if session.sounded:
                 session.mailbox.put(session.stats(now))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -19,6 +20,7 @@ class Service:
 
     settings: Settings
     engine: Engine
+    turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 
     def authorise(self, headers: Headers) -> None:
         """Refuse a request without the API key, where there is one. Raises ProtocolError."""

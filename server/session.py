@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.server.latency import SessionLatency, SessionReport, budget_us
 from ostinato.server.mailbox import Audio, Close, Delivered, Opening
+from ostinato.server.measurements import budget_us
+from ostinato.server.misses import Miss
 from ostinato.server.pcm import encode
 from ostinato.server.performance import BlockStart, Performance
 from ostinato.server.playhead import Playhead
@@ -38,6 +39,7 @@ from ostinato.server.protocol import (
     Warned,
 )
 from ostinato.server.scheduler import Demand
+from ostinato.server.session_latency import SessionLatency, SessionReading
 
 FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
 IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or half its lead where that is less
@@ -65,8 +67,11 @@ class Session:
         self.start: Final[SessionStart] = start
         self.mailbox: Final = opening.mailbox
         self.performance: Final = performance
-        self.latency: Final = SessionLatency(opening.received_at, performance.sample_rate)
+        self.latency: Final = SessionLatency(
+            opening.session_id, opening.received_at, performance.sample_rate, live=self.live
+        )
         self.over = False  # nothing more will be drawn; the slots are free
+        self.outcome: str | None = None  # why it is over: the reason of audio.done, or the code of a fatal error
         rate = performance.sample_rate
         asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
         self._length: Final = opening.samples or asked or round(DURATION_S * rate)
@@ -108,10 +113,11 @@ class Session:
                 raise ProtocolError("already_started", "type: the session has started already", param="type")
             case PlaybackReport():
                 self.playhead.report(message.played_sample, at)
-                self.latency.reported_underruns = message.underruns
+                self.latency.reported(message.underruns)
             case StreamPause():
                 self._paused = True
                 self.playhead.rest()
+                self.latency.paused()
             case StreamResume():
                 self._paused = False
                 self.playhead.resume()
@@ -123,12 +129,12 @@ class Session:
             case _:
                 self._play(message, at)
 
-    def delivered(self, block: Delivered) -> float | None:
-        """A block was handed to the socket: the time to first audio in ms, where it was the first."""
-        self.playhead.deliver(block.samples, block.sent_at)
+    def delivered(self, block: Delivered) -> tuple[Miss, ...]:
+        """A block was handed to the socket: the deadlines that it shows to have been missed."""
+        dry_at = self.playhead.deliver(block.samples, block.sent_at)
         if self._sounds or not self.live:  # what is drawn as fast as it goes is drawn because it is wanted
             self._last_sign = block.sent_at
-        return self.latency.first_audio(block.sent_at)
+        return self.latency.delivered(block, self.playhead, dry_at if self.live else None)
 
     def demand(self, now: float) -> Demand | None:
         """What it could be advanced by at this time; None where its clock stands still."""
@@ -168,6 +174,8 @@ class Session:
             self.mailbox.put(AudioStart(sample=0))
         block = self.performance.begin_block()
         if block.applied:
+            for event in block.applied:
+                self.latency.applied(event.event_id, event.sample)
             self.mailbox.put(*(ControlApplied(event_id=a.event_id, sample=a.sample) for a in block.applied))
         if block.warnings:
             self.mailbox.put(*block.warnings)
@@ -201,7 +209,8 @@ class Session:
     def fail(self, error: ProtocolError) -> None:
         """Tell the listener; a fatal error ends the session."""
         self.mailbox.refuse(error)
-        self.over = self.over or error.close is not None
+        if error.close is not None and not self.over:
+            self.over, self.outcome = True, error.detail.code
 
     def stats(self, now: float) -> Stats:
         """How it does, as its listener is told: `latency.second`, and how it stands now."""
@@ -219,9 +228,9 @@ class Session:
             budget_us=budget_us(self.performance.sample_rate),
         )
 
-    def report(self, now: float) -> SessionReport:
-        """How it does, as the monitor shows it."""
-        return SessionReport(
+    def reading(self, now: float) -> SessionReading:
+        """How it does, for the monitor."""
+        return SessionReading(
             session_id=self.id,
             model=self.model,
             mode=self.start.mode,
@@ -230,9 +239,13 @@ class Session:
             voices=self.performance.sounding,
             lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
             underruns=self.underruns,
-            reported_underruns=self.latency.reported_underruns,
+            reported_underruns=self.latency.misses.reported,
+            misses=dict(self.latency.misses.counts),
             ttfa_ms=self.latency.ttfa_ms,
             steps=self.latency.second,
+            seconds=tuple(self.latency.seconds),
+            deliveries=tuple(self.latency.deliveries),
+            controls=tuple(self.latency.controls),
         )
 
     @property
@@ -268,6 +281,8 @@ class Session:
         if isinstance(event, NoteOn) and not self._started:
             self._started = True
             self.latency.awaits_audio(at)
+        if event.at_sample is None and self.running:
+            self.latency.asked(event.event_id, at)
 
     def _end(self, at: float) -> None:
         """Let everything go; done at once where nothing sounds."""
@@ -286,4 +301,4 @@ class Session:
             self.mailbox.put(self.stats(now))
         self.mailbox.put(AudioDone(samples=samples, sha256=self._hash.hexdigest(), reason=reason))
         self.mailbox.put(Close(CloseCode.DONE, reason))
-        self.over = True
+        self.over, self.outcome = True, reason
