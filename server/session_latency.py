@@ -130,8 +130,9 @@ class SessionLatency:
         """
         fresh, sent_at = self._fresh, block.sent_at
         began = None if len(fresh) % (QUANTITIES * TIMED) else perf_counter()
-        lead = playhead.buffered(sent_at) if self._live else math.nan
-        fresh.extend((block.taken_at - block.ready_at, sent_at - block.taken_at, lead))
+        fresh.append(block.taken_at - block.ready_at)
+        fresh.append(sent_at - block.taken_at)
+        fresh.append(playhead.lead if self._live else math.nan)
         missed = self._settle(block, playhead, dry_at) if self._expects or dry_at is not None else ()
         self._free_at = sent_at
         if began is not None:
