@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from ostinato.server.mailbox import Delivered
 
@@ -11,8 +10,7 @@ Cause: TypeAlias = Literal["compute", "event_loop", "network", "client"]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(NamedTuple):
     """A listener ran dry, once; or, as it says, so many times."""
 
     session_id: str

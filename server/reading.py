@@ -120,8 +120,8 @@ class Reading:
                 RecentSession(
                     session_id=s.session_id,
                     model=s.model,
-                    misses=dict(s.misses),
-                    seconds=tuple(self._second(x) for x in s.seconds if x.at >= since),
+                    misses=dict(s.noticed.misses),
+                    seconds=tuple(self._second(x) for x in s.noticed.seconds if x.at >= since),
                 )
                 for s in sessions
             ),
@@ -196,7 +196,7 @@ class Reading:
 
 def _session(s: SessionReading) -> SessionReport:
     def spread(quantity: int) -> Spread:
-        each = chain.from_iterable(deliveries[quantity::QUANTITIES] for deliveries in s.deliveries)
+        each = chain.from_iterable(deliveries[quantity::QUANTITIES] for deliveries in s.noticed.deliveries)
         return Spread.of((x for x in each if not math.isnan(x)), MS)
 
     return SessionReport(
@@ -208,14 +208,14 @@ def _session(s: SessionReading) -> SessionReport:
         voices=s.voices,
         lead_ms=s.lead_ms,
         underruns=s.underruns,
-        reported_underruns=s.reported_underruns,
-        misses=dict(s.misses),
-        ttfa_ms=s.ttfa_ms,
-        steps=s.steps,
+        reported_underruns=s.noticed.reported_underruns,
+        misses=dict(s.noticed.misses),
+        ttfa_ms=s.noticed.ttfa_ms,
+        steps=s.noticed.steps,
         wait_ms=spread(0),
         send_ms=spread(1),
         delivered_lead_ms=spread(2),
-        control_ms=Spread.of(s.controls, MS),
+        control_ms=Spread.of(s.noticed.controls, MS),
     )
 
 

@@ -67,9 +67,7 @@ class Session:
         self.start: Final[SessionStart] = start
         self.mailbox: Final = opening.mailbox
         self.performance: Final = performance
-        self.latency: Final = SessionLatency(
-            opening.session_id, opening.received_at, performance.sample_rate, live=self.live
-        )
+        self.latency: Final = SessionLatency(self.id, opening.received_at, performance.sample_rate, live=self.live)
         self.over = False  # nothing more will be drawn; the slots are free
         self.outcome: str | None = None  # why it is over: the reason of audio.done, or the code of a fatal error
         rate = performance.sample_rate
@@ -174,8 +172,7 @@ class Session:
             self.mailbox.put(AudioStart(sample=0))
         block = self.performance.begin_block()
         if block.applied:
-            for event in block.applied:
-                self.latency.applied(event.event_id, event.sample)
+            self.latency.applied(block.applied)
             self.mailbox.put(*(ControlApplied(event_id=a.event_id, sample=a.sample) for a in block.applied))
         if block.warnings:
             self.mailbox.put(*block.warnings)
@@ -239,13 +236,7 @@ class Session:
             voices=self.performance.sounding,
             lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
             underruns=self.underruns,
-            reported_underruns=self.latency.misses.reported,
-            misses=dict(self.latency.misses.counts),
-            ttfa_ms=self.latency.ttfa_ms,
-            steps=self.latency.second,
-            seconds=tuple(self.latency.seconds),
-            deliveries=tuple(self.latency.deliveries),
-            controls=tuple(self.latency.controls),
+            noticed=self.latency.read(),
         )
 
     @property

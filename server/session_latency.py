@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Final, NamedTuple, TypeAlias
 
@@ -17,6 +17,7 @@ from ostinato.server.latency_report import StepFigures
 from ostinato.server.mailbox import Delivered
 from ostinato.server.measurements import Step
 from ostinato.server.misses import Cause, Miss, MissLedger
+from ostinato.server.performance import Applied
 from ostinato.server.playhead import Playhead
 
 SECONDS: Final = 60  # kept one by one
@@ -54,8 +55,20 @@ class Second(NamedTuple):
     missed: int  # deadlines since the session began
 
 
+class Noticed(NamedTuple):
+    """What a listener noticed by one time. Never written again, so any thread may read it."""
+
+    ttfa_ms: float | None
+    steps: StepFigures  # of the last second
+    reported_underruns: int
+    misses: Mapping[Cause, int]
+    seconds: tuple[Second, ...]
+    deliveries: tuple[array[float], ...]  # of the last 10 s: wait, send and lead in turn
+    controls: tuple[float, ...]  # of the last events, s
+
+
 class SessionReading(NamedTuple):
-    """How a session stood at one time. Never written again, so any thread may read it."""
+    """How a session stood at that time."""
 
     session_id: str
     model: str
@@ -65,13 +78,7 @@ class SessionReading(NamedTuple):
     voices: int
     lead_ms: float
     underruns: int
-    reported_underruns: int
-    misses: Mapping[Cause, int]
-    ttfa_ms: float | None
-    steps: StepFigures  # of the last second
-    seconds: tuple[Second, ...]
-    deliveries: tuple[array[float], ...]  # of the last 10 s: wait, send and lead in turn
-    controls: tuple[float, ...]  # of the last events, s
+    noticed: Noticed
 
 
 class SessionLatency:
@@ -106,12 +113,13 @@ class SessionLatency:
         if len(self._asked) < UNHEARD:
             self._asked[event_id] = at
 
-    def applied(self, event_id: str, sample: int) -> None:
-        """It is heard from this sample on."""
-        at = self._asked.pop(event_id, None)
-        if at is not None:
-            self._applied.append((sample, at))
-            self._expects = True
+    def applied(self, events: Iterable[Applied]) -> None:
+        """These are heard from their samples on."""
+        for event in events:
+            at = self._asked.pop(event.event_id, None)
+            if at is not None:
+                self._applied.append((event.sample, at))
+                self._expects = True
 
     def reported(self, underruns: int) -> None:
         """The listener says how often it has run dry."""
@@ -172,3 +180,15 @@ class SessionLatency:
         self.deliveries.append(fresh if len(fresh) <= QUANTITIES * DELIVERIES else fresh[-QUANTITIES * DELIVERIES :])
         self.controls.extend(heard)
         return taken
+
+    def read(self) -> Noticed:
+        """How it stands."""
+        return Noticed(
+            self.ttfa_ms,
+            self.second,
+            self.misses.reported,
+            dict(self.misses.counts),
+            tuple(self.seconds),
+            tuple(self.deliveries),
+            tuple(self.controls),
+        )

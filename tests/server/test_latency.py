@@ -10,6 +10,7 @@ from ostinato.server.latency_report import EngineReport, StepFigures
 from ostinato.server.mailbox import Delivered
 from ostinato.server.measurements import Spread, Step, budget_us
 from ostinato.server.misses import Miss
+from ostinato.server.performance import Applied
 from ostinato.server.playhead import Playhead
 from ostinato.server.reading import Reading
 from ostinato.server.session_latency import SECONDS, SPREAD_SECONDS, SessionLatency, SessionReading
@@ -21,10 +22,7 @@ ROUGHLY = 0.01  # what a histogram keeps
 def standing(latency: SessionLatency | None = None, **fields: Any) -> SessionReading:  # noqa: ANN401
     latency = latency or SessionLatency("s", 0.0, RATE)
     usual = {"session_id": "s", "model": "a", "mode": "live", "running": True, "clock_s": 1.0, "voices": 1}
-    heard = {"lead_ms": 100.0, "underruns": 0, "reported_underruns": 0, "misses": dict(latency.misses.counts)}
-    kept = {"seconds": tuple(latency.seconds), "deliveries": tuple(latency.deliveries)}
-    shown = {"ttfa_ms": latency.ttfa_ms, "steps": latency.second, "controls": tuple(latency.controls)}
-    return SessionReading(**{**usual, **heard, **kept, **shown, **fields})
+    return SessionReading(**{**usual, "lead_ms": 100.0, "underruns": 0, "noticed": latency.read(), **fields})
 
 
 def read(monitor: Monitor, now: float, *sessions: SessionReading, cpu_s: float = 0.0) -> EngineReport:
@@ -180,7 +178,7 @@ def test_a_session_that_ended_is_kept_for_a_minute() -> None:
     monitor.closed(2.0, "a", latency, lambda: standing(latency))
     assert read(monitor, 3.0).send_ms.count == 1  # nothing is lost of its last second
     (ended,) = monitor.read(61.0, 0.0, ()).ended
-    assert (ended.session_id, ended.seconds[-1].blocks) == ("s", 1)
+    assert (ended.session_id, ended.noticed.seconds[-1].blocks) == ("s", 1)
     assert monitor.read(63.0, 0.0, ()).ended == ()
 
 
@@ -189,7 +187,7 @@ def test_nothing_that_a_session_keeps_grows_for_ever() -> None:
     for second in range(3 * SECONDS):
         for number in range(50):
             latency.asked(f"{second}.{number}", float(second))
-            latency.applied(f"{second}.{number}", playhead.sent)
+            latency.applied([Applied(f"{second}.{number}", playhead.sent)])
             delivered(latency, playhead, second, second, second + number / 50)
         monitor.second(float(second), [("a", latency)])
     assert (len(latency.seconds), len(latency.deliveries)) == (SECONDS, SPREAD_SECONDS)
@@ -203,7 +201,7 @@ def test_an_event_is_heard_when_the_playhead_comes_to_its_sample() -> None:
     latency, playhead = SessionLatency("s", 0.0, RATE), Playhead(RATE)
     delivered(latency, playhead, 1.0, 1.0, 1.0)
     latency.asked("e", 1.001)
-    latency.applied("e", RATE // 50)  # the first sample of the next block
+    latency.applied([Applied("e", RATE // 50)])  # the first sample of the next block
     delivered(latency, playhead, 1.01, 1.01, 1.01)
     assert latency.take().controls == pytest.approx([0.019])
 
@@ -212,17 +210,17 @@ def test_an_event_whose_sample_comes_late_is_heard_no_sooner_than_it_is_sent() -
     latency, playhead = SessionLatency("s", 0.0, RATE), Playhead(RATE)
     delivered(latency, playhead, 1.0, 1.0, 1.0)
     latency.asked("e", 1.001)
-    latency.applied("e", RATE // 50)
+    latency.applied([Applied("e", RATE // 50)])
     delivered(latency, playhead, 1.5, 1.5, 1.5)
     assert latency.take().controls == pytest.approx([0.499])
 
 
 def test_an_event_for_later_or_across_a_pause_tells_nothing_of_latency() -> None:
     latency, playhead = SessionLatency("s", 0.0, RATE), Playhead(RATE)
-    latency.applied("at_sample", 0)
+    latency.applied([Applied("at_sample", 0)])
     latency.asked("paused", 1.0)
     latency.paused()
-    latency.applied("paused", 0)
+    latency.applied([Applied("paused", 0)])
     delivered(latency, playhead, 1.0, 1.0, 1.0)
     assert latency.take().controls == []
 
