@@ -29,7 +29,6 @@ from ostinato.server.misses import CAUSES, Cause, Miss
 from ostinato.server.reading import EngineTimes, ModelReading, Reading
 from ostinato.server.recent import LOOK_BACK_S, BlockRing
 from ostinato.server.session_latency import (
-    INTERRUPTED_S,
     QUANTITIES,
     Second,
     SessionLatency,
@@ -51,7 +50,19 @@ class ModelLatency:
         self.control, self.ttfa = Histogram(), Histogram()
         self.work_s = self.audio_s = 0.0  # since the start
         self.batch = 0  # streams of the last step since the last reading
-        self.steps: Final[StepLog] = []  # since the second began; bounded by `Monitor.second`
+        self.steps: Final[StepLog] = []  # since the second began
+
+    def count_steps(self) -> None:
+        """The second is over: its steps go into the histograms."""
+        for step, _ in self.steps:
+            each = step.seconds / step.samples
+            self.step.record(each)
+            self.sample.record(each / step.streams)
+            self.work_s += step.seconds
+            self.audio_s += step.samples / self.sample_rate
+        if self.steps:
+            self.batch = self.steps[-1][0].streams
+        self.steps.clear()
 
     def fold(self, now: float) -> ModelReading:
         """How it stands."""
@@ -85,7 +96,9 @@ class Monitor:
         self._models = {model: ModelLatency(rate) for model, rate in sample_rates.items()}
         self._wakeup, self._signal = Histogram(), Histogram()
         self._step_s = 0.0  # of the block that is being drawn
-        self._worked_s = self._rested_s = self._spent_s = 0.0  # since the start
+        self._blocks: list[tuple[float, str, int, int, int, float, float, float]] = []  # since the second began
+        self._rests: list[tuple[float, float, float, float | None]] = []  # since then
+        self._rested_s = self._spent_s = 0.0  # since the start
         self._times: deque[EngineTimes] = deque(maxlen=round(LOOK_BACK_S))
         self._causes: dict[Cause, int] = dict.fromkeys(CAUSES, 0)
         self._refused: Counter[str] = Counter()
@@ -98,7 +111,7 @@ class Monitor:
         """From now on count the engine's time, its thread having used so much of the processor before."""
         self._began, self._rested_s = now, 0.0
         self._times.clear()
-        self._times.append(EngineTimes(now, self._worked_s, 0.0, cpu_s, self._spent_s))
+        self._times.append(EngineTimes(now, 0.0, 0.0, cpu_s, self._spent_s))
 
     def steps(self, model: str) -> StepLog:
         """A model's steps in this second, for the sessions that it carries to look at."""
@@ -106,17 +119,10 @@ class Monitor:
 
     def stepped(self, model: str, step: Step, voices: Mapping[str, int]) -> None:
         """A model's sampler was called, for so many voices of these sessions."""
-        began, of = time.perf_counter(), self._models[model]
-        each = step.seconds / step.samples
-        of.step.record(each)
-        of.sample.record(each / step.streams)
-        of.work_s += step.seconds
-        of.audio_s += step.samples / of.sample_rate
-        of.batch = step.streams
+        began = time.perf_counter()
+        self._models[model].steps.append((step, voices))
         self._step_s = step.seconds
-        self._worked_s += step.seconds
-        of.steps.append((step, voices))
-        self._spend(began)
+        self._spent_s += time.perf_counter() - began
 
     def block(self, now: float, model: str, sessions: int, voices: int, hops: int, seconds: float, due: float) -> None:
         """A block took so long from choice to hand-over; `due` is when its first live listener would have run dry.
@@ -124,20 +130,15 @@ class Monitor:
         Infinite where none is live.
         """
         began = time.perf_counter()
-        self._models[model].block.record(seconds)
-        self.blocks.add(now, model, sessions, voices, hops, self._step_s, seconds, now - due)
+        self._blocks.append((now, model, sessions, voices, hops, self._step_s, seconds, now - due))
         self._step_s = 0.0
-        self._spend(began)
+        self._spent_s += time.perf_counter() - began
 
     def rested(self, began: float, until: float, now: float, signalled_at: float | None) -> None:
         """The engine slept, and is awake again: since the time it had set, or since somebody woke it."""
         spent_from = time.perf_counter()
-        self._rested_s += now - began
-        if signalled_at is None:
-            self._wakeup.record(now - until)
-        else:
-            self._signal.record(now - max(signalled_at, began))
-        self._spend(spent_from)
+        self._rests.append((began, until, now, signalled_at))
+        self._spent_s += time.perf_counter() - spent_from
 
     def missed(self, miss: Miss) -> None:
         """A listener ran dry."""
@@ -170,7 +171,7 @@ class Monitor:
             self._spent_s += time.thread_time() - began
 
     def second(self, now: float, sessions: Sequence[tuple[str, SessionLatency]]) -> None:
-        """Take what sessions measured since the last call."""
+        """Take what was put aside since the last call, which is of about a second, by the engine and by sessions."""
         figures: dict[tuple[int, ...], StepFigures] = {}  # sessions in one batch share their steps
         by_model: dict[str, list[SessionLatency]] = {}
         for model, session in sessions:
@@ -179,7 +180,9 @@ class Monitor:
         for model, together in by_model.items():
             self._collect(now, model, together)
         for of in self._models.values():
-            of.steps.clear()
+            of.count_steps()
+        self._count_blocks()
+        self._count_rests()
 
     def read(self, now: float, cpu_s: float, sessions: tuple[SessionReading, ...]) -> Reading:
         """What was measured, with the processor time of the engine's thread and the sessions that are open."""
@@ -188,7 +191,8 @@ class Monitor:
         while self._misses and self._misses[0].at < now - LOOK_BACK_S:
             self._misses.popleft()
         awake_s = now - self._began - self._rested_s
-        self._times.append(EngineTimes(now, self._worked_s, awake_s, cpu_s, self._spent_s))
+        worked_s = sum(of.work_s for of in self._models.values())
+        self._times.append(EngineTimes(now, worked_s, awake_s, cpu_s, self._spent_s))
         return Reading(
             at=now,
             since_1970_s=time.time() - time.monotonic(),
@@ -203,8 +207,20 @@ class Monitor:
             ended=tuple(e.reading for e in self._ended),
         )
 
-    def _spend(self, began: float) -> None:
-        self._spent_s += min(time.perf_counter() - began, INTERRUPTED_S)
+    def _count_blocks(self) -> None:
+        for block in self._blocks:
+            self.blocks.add(*block)
+            self._models[block[1]].block.record(block[6])
+        self._blocks.clear()
+
+    def _count_rests(self) -> None:
+        for began, until, now, signalled_at in self._rests:
+            self._rested_s += now - began
+            if signalled_at is None:
+                self._wakeup.record(now - until)
+            else:
+                self._signal.record(now - max(signalled_at, began))
+        self._rests.clear()
 
     def _collect(self, now: float, model: str, sessions: Sequence[SessionLatency]) -> None:
         """Take what sessions of a model put aside, and let each know the worst of its second."""

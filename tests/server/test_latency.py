@@ -26,6 +26,7 @@ def standing(latency: SessionLatency | None = None, **fields: Any) -> SessionRea
 
 
 def read(monitor: Monitor, now: float, *sessions: SessionReading, cpu_s: float = 0.0) -> EngineReport:
+    monitor.second(now, [])
     return monitor.read(now, cpu_s, sessions).report.engine
 
 
