@@ -318,9 +318,8 @@ class Engine:
         announce([session.mailbox])
         del self._sessions[session.id]
         self._pools[session.model].release(session.slots)
-        now = time.monotonic()
         with self._monitor.reporting():
-            self._monitor.closed(now, session.model, session.latency, lambda: session.reading(now))
+            self._monitor.closed(time.monotonic(), session.id, session.model, session.latency)
         session_log.closed(session)
         if not self._sessions:
             self._report(time.monotonic())

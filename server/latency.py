@@ -14,9 +14,8 @@ import math
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,7 +25,7 @@ from ostinato.server.histograms import Histogram
 from ostinato.server.latency_report import StepFigures
 from ostinato.server.measurements import Step
 from ostinato.server.misses import CAUSES, Cause, Miss
-from ostinato.server.reading import EngineTimes, ModelReading, Reading
+from ostinato.server.reading import Ended, EngineTimes, ModelReading, Reading
 from ostinato.server.recent import LOOK_BACK_S, BlockRing
 from ostinato.server.session_latency import (
     QUANTITIES,
@@ -78,14 +77,6 @@ class ModelLatency:
         )
         self.batch = 0
         return reading
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A session that is no more."""
-
-    at: float
-    reading: SessionReading
 
 
 class Monitor:
@@ -156,10 +147,10 @@ class Monitor:
         """A session was not admitted, for what an error's code says."""
         self._refused[code] += 1
 
-    def closed(self, now: float, model: str, session: SessionLatency, read: Callable[[], SessionReading]) -> None:
-        """A session is gone; it is read once its last second is over."""
+    def closed(self, now: float, session_id: str, model: str, session: SessionLatency) -> None:
+        """A session is gone, whatever state it is in."""
         self._collect(now, model, [session])
-        self._ended.append(Ended(now, read()))
+        self._ended.append(Ended(now, session_id, model, session.read()))
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
@@ -204,7 +195,7 @@ class Monitor:
             refused=dict(self._refused),
             misses=tuple(self._misses),
             sessions=sessions,
-            ended=tuple(e.reading for e in self._ended),
+            ended=tuple(self._ended),
         )
 
     def _count_blocks(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import chain
 from operator import add
-from typing import Final
+from typing import Final, NamedTuple
 
 from ostinato.server.histograms import Measured
 from ostinato.server.latency_report import (
@@ -26,7 +26,7 @@ from ostinato.server.latency_report import (
 from ostinato.server.measurements import Spread, budget_us
 from ostinato.server.misses import Cause, Miss
 from ostinato.server.recent import BlockRecord
-from ostinato.server.session_latency import QUANTITIES, Second, SessionReading
+from ostinato.server.session_latency import QUANTITIES, Noticed, Second, SessionReading
 
 MS: Final = 1e3
 US: Final = 1e6
@@ -41,6 +41,15 @@ class EngineTimes:
     awake_s: float  # not asleep
     cpu_s: float  # of the processor
     monitor_s: float  # in measuring
+
+
+class Ended(NamedTuple):
+    """A session that is no more."""
+
+    at: float  # of the monotonic clock
+    session_id: str
+    model: str
+    noticed: Noticed
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Reading:
     refused: Mapping[str, int]  # sessions since the start, by code
     misses: tuple[Miss, ...]  # of the last minute
     sessions: tuple[SessionReading, ...]
-    ended: tuple[SessionReading, ...]  # in the last minute
+    ended: tuple[Ended, ...]  # in the last minute
 
     @property
     def streams(self) -> int:
@@ -111,7 +120,8 @@ class Reading:
         """What happened in the last so many seconds; where one is named, to that session alone."""
         since = self.at - seconds
         misses = (m for m in self.misses if m.at >= since and session_id in (None, m.session_id))
-        sessions = (s for s in chain(self.ended, self.sessions) if session_id in (None, s.session_id))
+        known: list[Ended | SessionReading] = [*self.ended, *self.sessions]
+        sessions = (s for s in known if session_id in (None, s.session_id))
         return RecentReport(
             now=self._wall(self.at),
             misses=tuple(self._miss(m) for m in misses),

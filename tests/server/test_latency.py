@@ -176,7 +176,7 @@ def test_the_monitor_tells_its_share_of_the_engines_processor_time() -> None:
 def test_a_session_that_ended_is_kept_for_a_minute() -> None:
     monitor, latency, playhead = Monitor(0.0, {"a": RATE}), SessionLatency("s", 0.0, RATE), Playhead(RATE)
     delivered(latency, playhead, 1.0, 1.0, 1.25)
-    monitor.closed(2.0, "a", latency, lambda: standing(latency))
+    monitor.closed(2.0, "s", "a", latency)
     assert read(monitor, 3.0).send_ms.count == 1  # nothing is lost of its last second
     (ended,) = monitor.read(61.0, 0.0, ()).ended
     assert (ended.session_id, ended.noticed.seconds[-1].blocks) == ("s", 1)
