@@ -17,7 +17,7 @@ from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.pool import SamplerConfig
 from ostinato.server.protocol import ErrorKind, HttpError, ProtocolError
-from ostinato.server.routes import health, models, stream, synthesize
+from ostinato.server.routes import health, latency, metrics, models, stream, synthesize
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 
@@ -59,7 +59,7 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
 
     app = FastAPI(title="Ostinato", version=version("ostinato"), lifespan=lifespan)
     app.state.service = service
-    for routes in (stream, synthesize, models, health):
+    for routes in (stream, synthesize, models, latency, metrics, health):
         app.include_router(routes.router)
     app.add_exception_handler(ProtocolError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)

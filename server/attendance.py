@@ -6,7 +6,7 @@ Belongs to the engine's thread. Slots are held by sessions that are drawn, and b
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from ostinato.server.protocol import CloseCode, ProtocolError, Resume, ServerDra
 from ostinato.server.resume import resume_refused
 from ostinato.server.session import Session
 from ostinato.server.waiting import WaitingLine
+from ostinato.server.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Attendance:
         pools: by the names of their models.
         admission: what there is room for.
         config: bounds.
-        closed: called with each session that is gone for good.
+        witness: sees who comes and goes.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class Attendance:
         pools: Mapping[str, Pool],
         admission: Admission,
         config: AttendanceConfig,
-        closed: Callable[[Session], None],
+        witness: Witness,
     ) -> None:
         self.sessions: Final[dict[str, Session]] = {}  # those that are drawn
-        self._pools, self._admission, self._config, self._closed = pools, admission, config, closed
+        self._pools, self._admission, self._config, self._witness = pools, admission, config, witness
         self._kept = KeptSessions(config.resume_window_s, config.kept_bytes)
         self._line = WaitingLine(config.queue, config.queue_s)
         self._drained_at: float | None = None  # when whoever is left is cut off
@@ -79,7 +80,7 @@ class Attendance:
             elif self._line.bars(opening) or not self._let_in(opening, now):
                 self._wait(opening, now)
         except ProtocolError as error:
-            _refuse(opening, error)
+            self._refuse(opening, error)
 
     def look_after(self, now: float) -> None:
         """Let out who is done or gone, let in who waits, and keep what may be asked for again."""
@@ -87,7 +88,7 @@ class Attendance:
             if session.over or session.mailbox.hung_up:
                 self._out(session, now)
         for session in self._kept.give_up(now):
-            self._closed(session)
+            self._witness.closed(session, now)
         self._look_after_line(now)
         if self._drained_at is not None and now >= self._drained_at:
             self._cut_off(now)
@@ -98,7 +99,7 @@ class Attendance:
             return
         self._drained_at = now + seconds
         for opening in self._line.dismiss():
-            _refuse(opening, draining(seconds))
+            self._refuse(opening, draining(seconds))
         for session in self.sessions.values():
             session.mailbox.put(ServerDraining(deadline_s=seconds))
 
@@ -108,7 +109,7 @@ class Attendance:
             session.fail(error)
             self._out(session, now)
         for opening in self._line.dismiss():
-            _refuse(opening, error)
+            self._refuse(opening, error)
 
     def _let_in(self, opening: Opening, now: float) -> bool:
         """Make a session where there is room. Raises ProtocolError where there never is."""
@@ -117,6 +118,7 @@ class Attendance:
         except NoRoomError:
             return False
         self.sessions[session.id] = session
+        self._witness.opened(session)
         session.greet()
         return True
 
@@ -124,13 +126,14 @@ class Attendance:
         if self._line.full:
             raise full(f"all room is taken, and {len(self._line)} wait for it", self._line.eta_s(len(self._line) + 1))
         self._line.join(opening, now)
+        self._witness.queued(opening, len(self._line))
 
     def _come_back(self, opening: Opening, resume: Resume, now: float) -> None:
         session = self._named(opening, resume)
         session.check_resume(resume)
         if session.id in self.sessions or session.over:
             _supersede(session)
-            _carry_on(session, opening, resume, now)
+            self._carry_on(session, opening, resume, now)
         elif not self._let_back_in(opening, now):
             self._line.join(opening, now)
 
@@ -161,7 +164,7 @@ class Attendance:
             for slot, state in kept.voices.items():
                 sampler.restore(moved[slot], state)
             self.sessions[session.id] = session
-        _carry_on(session, opening, resume, now)
+        self._carry_on(session, opening, resume, now)
         return True
 
     def _look_after_line(self, now: float) -> None:
@@ -170,7 +173,7 @@ class Attendance:
         self._line.forget_gone()
         for opening in self._line.out_of_patience(now):
             waited = f"no room was free within {self._config.queue_s:g} s"
-            _refuse(opening, full(waited, self._line.eta_s(len(self._line) + 1)))
+            self._refuse(opening, full(waited, self._line.eta_s(len(self._line) + 1)))
 
         self._line.let_in(lambda opening: self._try(opening, now))
         self._line.tell(now)
@@ -186,7 +189,7 @@ class Attendance:
                 self._kept.hold(self._named(opening, opening.start.resume), now)
             return inside
         except ProtocolError as error:
-            _refuse(opening, error)
+            self._refuse(opening, error)
             return True
 
     def _out(self, session: Session, now: float) -> None:
@@ -200,10 +203,22 @@ class Attendance:
         del self.sessions[session.id]
         pool.release(session.slots)
         self._line.departed(now)
-        if back:
-            self._kept.keep(session, voices, now)
-        else:
-            self._closed(session)
+        if not back:
+            self._witness.closed(session, now)
+            return
+        if not session.over:
+            self._witness.dropped(session)
+        self._kept.keep(session, voices, now)
+
+    def _carry_on(self, session: Session, opening: Opening, resume: Resume, now: float) -> None:
+        session.carry_on(opening.mailbox, resume.next_sample, now)
+        announce([opening.mailbox])  # also where it is drawn no more
+        self._witness.carried_on(session)
+
+    def _refuse(self, opening: Opening, error: ProtocolError) -> None:
+        opening.mailbox.refuse(error)
+        announce([opening.mailbox])
+        self._witness.refused(opening, error)
 
     def _cut_off(self, now: float) -> None:
         for session in list(self.sessions.values()):
@@ -213,9 +228,9 @@ class Attendance:
         for kept in self._kept:
             if not kept.session.over:
                 self._kept.take(kept.session)
-                self._closed(kept.session)
+                self._witness.closed(kept.session, now)
         for opening in self._line.dismiss():
-            _refuse(opening, draining(0.0))
+            self._refuse(opening, draining(0.0))
 
 
 def draining(seconds: float) -> ProtocolError:
@@ -233,13 +248,3 @@ def _supersede(session: Session) -> None:
     """Close the connection that a session still has, half open or not: its listener has another."""
     session.mailbox.cut_short(Close(CloseCode.GOING_AWAY, "carried on elsewhere"))
     announce([session.mailbox])
-
-
-def _carry_on(session: Session, opening: Opening, resume: Resume, now: float) -> None:
-    session.carry_on(opening.mailbox, resume.next_sample, now)
-    announce([opening.mailbox])  # also where it is drawn no more
-
-
-def _refuse(opening: Opening, error: ProtocolError) -> None:
-    opening.mailbox.refuse(error)
-    announce([opening.mailbox])

@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler
+from ostinato.server import session_log
 from ostinato.server.admission import Admission, full
 from ostinato.server.attendance import Attendance, AttendanceConfig
 from ostinato.server.capacity import DeliveryCost
-from ostinato.server.latency import LatencyReport, Monitor, budget_us
+from ostinato.server.latency import Monitor
+from ostinato.server.latency_report import LatencyReport, RecentReport
 from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.measurements import Step
 from ostinato.server.pool import Card, Pool, SamplerConfig, WarmUp
@@ -32,8 +34,10 @@ from ostinato.server.protocol import (
     CloseCode,
     ProtocolError,
 )
+from ostinato.server.reading import Reading
 from ostinato.server.scheduler import Demand, Plan, Scheduler
 from ostinato.server.session import Session
+from ostinato.server.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -74,23 +78,24 @@ class Engine:
         self.ready = threading.Event()
         self.fault: Exception | None = None  # why the thread ended before it was stopped
         self.drained = threading.Event()  # nobody is left after `drain`
-        self.latency: LatencyReport  # replaced once a second
+        self.reading: Reading  # of all measurements; replaced once a second
         self._checkpoints = dict(checkpoints)
         self._config = config
         self._openings: queue.Queue[Opening] = queue.Queue(OPENINGS)
-        self._woken = threading.Event()
+        self._woken, self._woken_at = threading.Event(), 0.0
         self._stopping = False
         self._drain_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="ostinato-engine", daemon=True)
         self._pools: dict[str, Pool] = {}
         self._measured_at = -math.inf  # again since the models were loaded
-        self._delivery = DeliveryCost()
-        admission = Admission(self._pools, self._delivery, config.lead_ms)
-        self._attendance = Attendance(self._pools, admission, config.attendance, self._closed)
-        self._sessions = self._attendance.sessions
-        self._scheduler = Scheduler()
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
         self._monitor = Monitor(time.monotonic(), rates)
+        self._delivery = DeliveryCost()
+        admission = Admission(self._pools, self._delivery, config.lead_ms)
+        self._attendance = Attendance(self._pools, admission, config.attendance, Witness(self._monitor))
+        self._sessions = self._attendance.sessions
+        self._scheduler = Scheduler()
+        self._due = math.inf  # when the first live listener of the plan runs dry
         self._report(time.monotonic())
 
     # For the event loop
@@ -122,7 +127,19 @@ class Engine:
 
     def wake(self) -> None:
         """There is something to be read."""
+        if not self._woken.is_set():
+            self._woken_at = time.monotonic()
         self._woken.set()
+
+    @property
+    def latency(self) -> LatencyReport:
+        """The latency monitor's report."""
+        return self.reading.report
+
+    def recent(self, seconds: float, session_id: str | None) -> RecentReport:
+        """What happened in the last so many seconds, 60 at most; to one session, where it is named."""
+        reading = self.reading
+        return reading.recent(seconds, self._monitor.blocks.since(reading.at - seconds), session_id)
 
     def open(self, opening: Opening) -> None:
         """Ask for a session; `session.created` or an error comes by the mailbox. Raises ProtocolError."""
@@ -143,6 +160,7 @@ class Engine:
     def _run(self) -> None:
         try:
             self._load()
+            self._monitor.begin(time.monotonic(), time.thread_time())
         except Exception as error:  # such as a device that can't be had: told by whoever started this one
             self.fault = error
             self._shut()
@@ -198,15 +216,17 @@ class Engine:
             for at, message in session.mailbox.take():
                 with _guarded(session):
                     if isinstance(message, Delivered):
-                        self._monitor.delivered(message, session.delivered(message))
+                        for miss in session.delivered(message):
+                            self._monitor.missed(miss)
                     else:
                         session.hear(message, at)
             with _guarded(session):
                 session.expire(now, self._config.attendance.idle_s)
+        played = bool(self._sessions)
         self._attendance.look_after(now)
         if self._drain_s is not None and self._attendance.empty:
             self.drained.set()
-        if now - self._reported_at >= STATS_S:
+        if now - self._reported_at >= STATS_S or (played and not self._sessions):
             self._report(now)
         self._announce()
 
@@ -218,6 +238,7 @@ class Engine:
                 demand = session.demand(now)
                 if demand is not None:
                     demands.append(demand)
+        self._due = min((d.deadline for d in demands if d.live), default=math.inf)
         leads = (s.pacing.lead_s for s in self._sessions.values() if s.live and s.running)
         return self._scheduler.choose(demands, now=now, least_lead_s=min(leads, default=None))
 
@@ -228,23 +249,24 @@ class Engine:
         """
         left = dict.fromkeys(plan.sessions, plan.hops)
         while left:
-            ahead = {session_id: self._begin(session_id, hops) for session_id, hops in left.items()}
+            ahead = dict(left)
+            for session_id in left:
+                self._begin(session_id, ahead)
             whole = [session_id for session_id, hops in ahead.items() if hops == plan.hops]
             sessions = tuple(whole or left)
             part = replace(plan, sessions=sessions, hops=min(ahead[i] for i in sessions))
             yield part
             for session_id in sessions:
                 left[session_id] -= part.hops
-            left = {i: hops for i, hops in left.items() if hops > 0 and not self._sessions[i].over}
+            left = {i: hops for i, hops in left.items() if hops > 0 and self._sessions[i].goes_on}
 
-    def _begin(self, session_id: str, most: int) -> int:
-        """Apply what is due in a session: how many hops, up to so many, it can be drawn before something changes."""
-        session, ahead = self._sessions[session_id], most
+    def _begin(self, session_id: str, ahead: dict[str, int]) -> None:
+        """Apply what is due in a session, and hold its hops `ahead` to those before something changes."""
+        session = self._sessions[session_id]
         with _guarded(session):
             for slot, key in session.begin_block().resets:
                 self._pools[session.model].sampler.reset(slot, key)
-            ahead = session.performance.frames_until_change(most)
-        return ahead
+            ahead[session_id] = session.performance.frames_until_change(ahead[session_id])
 
     def _advance(self, plan: Plan) -> Block:
         """Draw the next hops of every voice of the plan's sessions, all together."""
@@ -284,12 +306,9 @@ class Engine:
                     raise error
             return np.zeros((len(slots), controls.shape[1] * sampler.config.network.hop), dtype=np.float32)
         step = Step(time.monotonic(), time.perf_counter() - began, drawn.shape[1], len(slots))
-        self._monitor.stepped(plan.model, step)
+        self._monitor.stepped(plan.model, step, voices)
         audio_s = step.samples / sampler.config.network.sample_rate
         self._pools[plan.model].cost.drawn(step.streams, step.seconds, audio_s, step.at)
-        for session_id, count in voices.items():
-            if count:
-                self._sessions[session_id].latency.carried_by(step)
         return drawn
 
     def _deliver(self, plan: Plan, block: Block) -> None:
@@ -302,7 +321,8 @@ class Engine:
                     session.deliver(session.performance.mix(block.drawn[row : row + voices], block.hops), now)
             row += voices
         seconds = time.perf_counter() - block.began
-        self._monitor.block(seconds)
+        due = self._due if plan.live else math.inf
+        self._monitor.block(now, plan.model, len(block.voices), row, block.hops, seconds, due)
         self._delivery.delivered(seconds - block.step_s, len(block.voices))
         self._scheduler.charge(replace(plan, voices=len(block.drawn)), seconds)
         self._announce()
@@ -315,7 +335,7 @@ class Engine:
         """Sleep until a listener wants more, somebody says something, or statistics are due."""
         if not self._sessions:
             self._measure_again()
-            self._woken.wait(STATS_S)
+            self._sleep(time.monotonic(), STATS_S)
             return
         now = time.monotonic()
         until = self._reported_at + STATS_S
@@ -326,25 +346,21 @@ class Engine:
                 until = min(until, at)
             elif session.mailbox.has_mail:  # it came before it was waited for, so it woke nobody
                 return
-        self._woken.wait(max(SHORTEST_WAIT_S, until - now))
+        self._sleep(now, max(SHORTEST_WAIT_S, until - now))
 
-    def _closed(self, session: Session) -> None:
-        """A session is gone for good."""
-        self._monitor.closed(session.underruns)
-        if not self._attendance.sessions:
-            self._report(time.monotonic())
+    def _sleep(self, now: float, seconds: float) -> None:
+        """For so long, or until somebody says something; the monitor is told how late it ends."""
+        woken = self._woken.wait(seconds)
+        self._monitor.rested(now, now + seconds, time.monotonic(), self._woken_at if woken else None)
 
     def _report(self, now: float) -> None:
         """Once a second: what was measured, for whoever asks and for each listener."""
         self._reported_at = now
-        for session in self._sessions.values():
-            session.latency.end_second()
-        sessions = tuple(s.report(now) for s in self._sessions.values())
-        self.latency = LatencyReport(
-            budget_us={name: budget_us(card.config.network.sample_rate) for name, card in self.cards.items()},
-            engine=self._monitor.report(now, sessions),
-            sessions=sessions,
-        )
+        cpu_s = time.thread_time() if threading.current_thread() is self._thread else 0.0
+        with self._monitor.reporting():
+            self._monitor.second(now, [(s.model, s.latency) for s in self._sessions.values()])
+            self.reading = self._monitor.read(now, cpu_s, tuple(s.reading(now) for s in self._sessions.values()))
+        session_log.missed(self._monitor.fresh_misses())
         for session in self._sessions.values():
             if session.sounded:
                 session.mailbox.put(session.stats(now))

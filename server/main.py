@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from ostinato.models.registry import load_name_or_folder
 from ostinato.server.app import create_app
 from ostinato.server.draining import DrainingServer
 from ostinato.server.engine import Engine
+from ostinato.server.logs import logging_config
 from ostinato.server.pool import WarmUp
 from ostinato.server.protocol import MESSAGE_BYTES
 from ostinato.server.service import Service
@@ -95,24 +96,12 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         ws=StreamProtocol,
         ws_per_message_deflate=False,
         ws_max_size=LONGEST_FRAME_BYTES,
-        log_config=_logging(settings.log_level),
+        log_config=logging_config(settings.log_level, settings.log_format),
         access_log=settings.log_level == "debug",
         server_header=False,
         timeout_graceful_shutdown=5,
     )
     return DrainingServer(config, app.state.service)
-
-
-def _logging(level: str) -> dict[str, Any]:
-    """Everything to stderr; of uvicorn's own doings, only what is wrong, unless all is asked for."""
-    levels = {"ostinato": level.upper(), "uvicorn": "WARNING" if level == "info" else level.upper()}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
-        "loggers": {name: {"handlers": ["stderr"], "propagate": False, "level": own} for name, own in levels.items()},
-    }
 
 
 async def _run(server: DrainingServer, listener: socket.socket, service: Service) -> None:

@@ -13,6 +13,7 @@ class Playhead:
     def __init__(self, sample_rate: int, in_hand: int = 0) -> None:
         self.sent = 0  # samples handed to the socket
         self.underruns = 0  # times that audio came after the listener had run dry
+        self.lead = 0.0  # what was buffered right after the last delivery, s
         self._rate, self._in_hand = sample_rate, in_hand
         self._began: float | None = None  # when the first sample was sent
         self._base, self._since = 0.0, 0.0  # it was at sample `base` at time `since`
@@ -37,17 +38,22 @@ class Playhead:
             return None
         return self._since + (sample - self._base) / self._rate
 
-    def deliver(self, samples: int, now: float) -> None:
-        """So many more samples were handed to the socket."""
+    def deliver(self, samples: int, now: float) -> float | None:
+        """So many more samples were handed to the socket: since when it was dry, where that is an underrun."""
+        dry_at, position = None, self.position(now)
         if self._began is None:
             self._began = now
-        if self._playing and self.position(now) >= self.sent:
-            self.underruns += not self._excused
+        if self._playing and position >= self.sent:
+            if not self._excused:
+                self.underruns += 1
+                dry_at = self.when(self.sent)
             self._base, self._playing = float(self.sent), False
         self._excused = self._resting  # what was under way when the pause came ends no rest
         self.sent += samples
+        self.lead = (self.sent - position) / self._rate
         if not self._playing and self.sent - self._base >= self._in_hand:
             self._since, self._playing = now, True
+        return dry_at
 
     def rest(self) -> None:
         """The stream pauses."""

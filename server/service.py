@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -20,6 +21,7 @@ class Service:
     settings: Settings
     engine: Engine
     connections: set[object] = field(default_factory=set)  # that are being served
+    turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 
     def authorise(self, headers: Headers) -> None:
         """Refuse a request without the API key, where there is one. Raises ProtocolError."""

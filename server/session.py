@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.server.answers import Answers
-from ostinato.server.latency import SessionLatency, SessionReport, budget_us
 from ostinato.server.mailbox import Delivered, Mailbox, Opening
+from ostinato.server.measurements import budget_us
+from ostinato.server.misses import Miss
 from ostinato.server.outlet import Outlet
 from ostinato.server.pacing import Pacing, frame_hops
 from ostinato.server.performance import BlockStart, Performance
@@ -39,6 +40,7 @@ from ostinato.server.protocol import (
 )
 from ostinato.server.resume import ResumeTokens, resume_refused
 from ostinato.server.scheduler import Demand
+from ostinato.server.session_latency import SessionLatency, SessionReading
 
 FAST_AHEAD_S: Final = 1.0  # what a fast session may have waiting for its socket
 LIFE_S: Final = DURATION_S + 600.0  # of wall time: the longest stream, and what it takes to begin and to pause
@@ -70,8 +72,9 @@ class Session:
         self.pacing: Final = Pacing(lead_ms, self._frame, hop, rate)
         self.playhead: Final = self.pacing.playhead
         self.outlet: Final = Outlet(start, opening.mailbox, self._frame * hop, rate, keeps=opening.resumable)
-        self.latency: Final = SessionLatency(opening.received_at, rate)
+        self.latency: Final = SessionLatency(self.id, opening.received_at, rate, live=self.live)
         self.over = False  # nothing more will be drawn; the slots are free
+        self.outcome: str | None = None  # why it is over: the reason of audio.done, or the code of a fatal error
         asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
         self._length: Final = opening.samples or asked or round(DURATION_S * rate)
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
@@ -102,6 +105,12 @@ class Session:
     def running(self) -> bool:
         """Whether its clock runs."""
         return self._started and not self._paused and not self.over
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more to be drawn: live, while its clock runs; fast, while something sounds or is to come."""
+        wanted = self.live or self._score or not self.performance.idle or self._length_is_asked
+        return self.running and bool(wanted)
 
     def greet(self) -> None:
         """Tell the listener what it was given."""
@@ -162,10 +171,11 @@ class Session:
             case PlaybackReport():
                 self.playhead.report(message.played_sample, at)
                 self.outlet.sent.forget(min(message.played_sample, self.playhead.sent))
-                self.latency.reported_underruns = message.underruns
+                self.latency.reported(message.underruns)
             case StreamPause():
                 self._paused = True
                 self.pacing.rest()
+                self.latency.paused()
             case StreamResume():
                 self._paused = False
                 self.pacing.resume()
@@ -177,16 +187,16 @@ class Session:
             case _:
                 self._play(message, at)
 
-    def delivered(self, block: Delivered) -> float | None:
-        """A block was handed to the socket: the time to first audio in ms, where it was the first."""
-        self.playhead.deliver(block.samples, block.sent_at)
+    def delivered(self, block: Delivered) -> tuple[Miss, ...]:
+        """A block was handed to the socket: the deadlines that it shows to have been missed."""
+        dry_at = self.playhead.deliver(block.samples, block.sent_at)
         if self._sounds or not self.live:  # what is drawn as fast as it goes is drawn because it is wanted
             self._last_sign = block.sent_at
-        return self.latency.first_audio(block.sent_at)
+        return self.latency.delivered(block, self.playhead, dry_at if self.live else None)
 
     def demand(self, now: float) -> Demand | None:
         """What it could be advanced by at this time; None where its clock stands still."""
-        if not self.running:
+        if not self.goes_on:
             return None
         clock, left, voices = self.performance.clock, self._hops_left, self.performance.sounding
         if self.live:
@@ -194,8 +204,6 @@ class Session:
             return Demand(
                 self.id, self.model, True, wish.deadline, wish.room, wish.block, voices, wish.patience, wish.usual
             )
-        if not (self._score or not self.performance.idle or self._length_is_asked):
-            return None
         waiting = clock - self.playhead.sent
         room = int(FAST_AHEAD_S * self.performance.sample_rate - waiting) // self.performance.hop
         return Demand(self.id, self.model, False, self._served_at, min(room, left), min(self._frame, left), voices)
@@ -214,6 +222,7 @@ class Session:
         self.outlet.begin()
         block = self.performance.begin_block()
         if block.applied:
+            self.latency.applied(block.applied)
             self.mailbox.put(*self._answers.applied(block.applied))
         if block.warnings:
             self.mailbox.put(*block.warnings)
@@ -243,8 +252,8 @@ class Session:
     def fail(self, error: ProtocolError) -> None:
         """Tell the listener; a fatal error ends the session, and nothing is left to come back for."""
         self.mailbox.refuse(error)
-        if error.close is not None:
-            self.over = True
+        if error.close is not None and not self.over:
+            self.over, self.outcome = True, error.detail.code
             if self.tokens is not None:
                 self.tokens.revoke()
 
@@ -268,9 +277,9 @@ class Session:
             budget_us=budget_us(self.performance.sample_rate),
         )
 
-    def report(self, now: float) -> SessionReport:
-        """How it does, as the monitor shows it."""
-        return SessionReport(
+    def reading(self, now: float) -> SessionReading:
+        """How it does, for the monitor."""
+        return SessionReading(
             session_id=self.id,
             model=self.model,
             mode=self.start.mode,
@@ -279,9 +288,7 @@ class Session:
             voices=self.performance.sounding,
             lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
             underruns=self.underruns,
-            reported_underruns=self.latency.reported_underruns,
-            ttfa_ms=self.latency.ttfa_ms,
-            steps=self.latency.second,
+            noticed=self.latency.read(),
         )
 
     @property
@@ -317,6 +324,8 @@ class Session:
         if isinstance(event, NoteOn) and not self._started:
             self._started = True
             self.latency.awaits_audio(at)
+        if event.at_sample is None and self.running:
+            self.latency.asked(event.event_id, at)
 
     def _end(self, at: float) -> None:
         """Let everything go; done at once where nothing sounds."""
@@ -334,4 +343,4 @@ class Session:
             self.latency.end_second()
             self.mailbox.put(self.stats(now))
         self.outlet.finish(samples, reason)
-        self.over = True
+        self.over, self.outcome = True, reason

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ostinato.models.sampling.choose import DeviceName, EngineName, PrecisionName
+from ostinato.server.logs import LogFormat
 from ostinato.server.protocol import LEAST_LEAD_MS
 
 PREFIX: Final = "OSTINATO_"
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(None, min_length=8)
     allow_no_key: bool = False  # to be reachable from elsewhere without one
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: LogFormat = "text"
 
     @field_validator("models", mode="before")
     @classmethod

@@ -26,6 +26,7 @@ def serve(
     slots: Annotated[int | None, typer.Option(help="Voices of each model at once. Default 32.")] = None,
     lead_ms: Annotated[float | None, typer.Option(help="Audio ahead of a listener. Default 200.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. Default info.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text, or json: one object a line. Default text.")] = None,
 ) -> None:
     """Serve models. Every option is also a setting of the environment, OSTINATO_PORT and so on."""
     from ostinato.models.checkpoint import CheckpointError
@@ -48,6 +49,7 @@ def serve(
             slots=slots,
             lead_ms=lead_ms,
             log_level=log_level,
+            log_format=log_format,
         )
     try:
         with bad_input(UnknownModelError, ConfigError, CheckpointError, SameNameError, SamplerError):

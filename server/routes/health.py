@@ -1,4 +1,4 @@
-"""`/healthz`: the process lives. `/readyz`: it can take a session. `/v1/latency`: how it does."""
+"""`/healthz`: the process lives. `/readyz`: it can take a session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from ostinato.server.latency import LatencyReport
-from ostinato.server.service import Service, authorised, service_of
+from ostinato.server.service import Service, service_of
 
 router = APIRouter()
 
@@ -49,9 +48,3 @@ def readyz(service: Annotated[Service, Depends(service_of)], response: Response)
         too_slow={w.model: round(w.rtf, 3) for w in engine.warm_ups if not w.live_voices},
         check_s=round(engine.check_s, 3),
     )
-
-
-@router.get("/v1/latency")
-def latency(service: Annotated[Service, Depends(authorised)]) -> LatencyReport:
-    """The latency monitor's report, renewed once a second."""
-    return service.engine.latency

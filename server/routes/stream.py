@@ -63,10 +63,16 @@ class Connection:
                 return
         except TimeoutError:
             message = f"no session.start within {self._service.settings.start_s:g} s"
-            self.mailbox.refuse(ProtocolError("idle", message, close=CloseCode.IDLE))
+            self._turn_away(ProtocolError("idle", message, close=CloseCode.IDLE))
         except ProtocolError as error:
-            self.mailbox.refuse(error)
+            self._turn_away(error)
         await asyncio.Event().wait()  # until `speak` has closed the socket
+
+    def _turn_away(self, error: ProtocolError) -> None:
+        """End it with an error; where no session was asked for yet, the engine never hears of it."""
+        if not self._started:
+            self._service.turned_away[error.detail.code] += 1
+        self.mailbox.refuse(error)
 
     async def speak(self) -> None:
         """Send what the mailbox holds, until it holds a close."""

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from ostinato.models import registry
 from ostinato.models.checkpoint import save_checkpoint
@@ -39,6 +41,31 @@ def test_it_tells_in_one_line_what_it_serves_and_stops_when_asked() -> None:
         server.wait(timeout=10)
         assert time.monotonic() - began < 5
         assert server.stderr.read() == ""
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_sessions_are_logged_to_stderr_in_the_format_asked_for(log_format: str) -> None:
+    environment = {**os.environ, "OSTINATO_LOG_FORMAT": log_format}
+    with subprocess.Popen([sys.executable, "-c", SERVE], stderr=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stderr is not None
+        url = server.stderr.readline().split()[-1]
+        with connect(url.replace("http", "ws") + "/v1/audio/stream") as socket:
+            socket.send('{"type": "session.start", "model": "tiny"}')
+            session_id = json.loads(socket.recv(timeout=10))["session_id"]
+            opened = server.stderr.readline()
+        closed = server.stderr.readline()
+        os.kill(server.pid, signal.SIGTERM)
+        server.wait(timeout=10)
+    if log_format == "json":
+        lines = [json.loads(line) for line in (opened, closed)]
+        assert [(line["message"], line["session_id"], line["level"]) for line in lines] == [
+            ("session opened", session_id, "info"),
+            ("session closed", session_id, "info"),
+        ]
+        assert lines[1]["outcome"] == "hung_up"
+    else:
+        assert f"INFO ostinato.session: session opened session_id={session_id} model=tiny mode=live voices=1" in opened
+        assert f"session closed session_id={session_id} model=tiny outcome=hung_up" in closed
 
 
 def test_what_cannot_be_had_is_told_before_anything_is_served() -> None:

@@ -1,4 +1,25 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ostinato.server.playhead import Playhead
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 1000), st.booleans()), max_size=20), st.integers(0, 300))
+def test_its_lead_is_what_is_buffered_after_a_delivery_and_dry_is_since_when_it_had_none(
+    deliveries: list[tuple[int, int, bool]], in_hand: int
+) -> None:
+    playhead, now = Playhead(1000, in_hand), 0.0
+    for samples, passed, report in deliveries:
+        now += passed / 1000
+        if report:
+            playhead.report(playhead.sent // 2, now)
+        sent, known = playhead.sent, playhead.underruns
+        runs_dry = playhead.when(sent)
+        dry_at = playhead.deliver(samples, now)
+        assert abs(playhead.lead - playhead.buffered(now)) < 1e-9
+        assert (dry_at is None) == (playhead.underruns == known)
+        assert dry_at is None or dry_at == runs_dry
+        assert dry_at is None or dry_at <= now + 1e-9
 
 
 def test_it_plays_what_it_gets_from_when_it_gets_it() -> None:

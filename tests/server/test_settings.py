@@ -35,6 +35,7 @@ def test_an_unknown_variable_is_refused_by_name_and_value(monkeypatch: pytest.Mo
         ("SLOTS", "0"),
         ("LEAD_MS", "5"),
         ("LEAD_MS", "nan"),
+        ("LOG_FORMAT", "xml"),
     ],
 )
 def test_a_malformed_value_is_refused_by_name_and_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
