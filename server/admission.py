@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ostinato.server.cost import fits
+from ostinato.server.limits import DEFAULT, SessionLimits
 from ostinato.server.mailbox import Opening
 from ostinato.server.performance import Performance
 from ostinato.server.pool import Pool
 from ostinato.server.protocol import (
-    DURATION_S,
     CloseCode,
     Limits,
     ProtocolError,
@@ -30,7 +30,13 @@ def full(message: str) -> ProtocolError:
     return ProtocolError("full", message, kind="capacity", close=CloseCode.FULL, retry_after_s=RETRY_AFTER_S)
 
 
-def admit(opening: Opening, pools: Mapping[str, Pool], sessions: Iterable[Session], default_lead_ms: float) -> Session:
+def admit(
+    opening: Opening,
+    pools: Mapping[str, Pool],
+    sessions: Collection[Session],
+    default_lead_ms: float,
+    limits: SessionLimits = DEFAULT,
+) -> Session:
     """Reserve the slots that an opening asks for, make its session, and tell the listener.
 
     Raises:
@@ -38,6 +44,8 @@ def admit(opening: Opening, pools: Mapping[str, Pool], sessions: Iterable[Sessio
     """
     start = opening.start
     pool = pools[start.model]
+    limits.check(opening, pool.card.config.network.sample_rate)
+    limits.share(opening.owner, (session.owner for session in sessions))
     slots = _reserve(pools, sessions, start)
     seed = secrets.randbits(53) if start.seed is None else start.seed
     try:
@@ -47,8 +55,9 @@ def admit(opening: Opening, pools: Mapping[str, Pool], sessions: Iterable[Sessio
         error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
         raise
     lead_ms = start.lead_ms or default_lead_ms
-    opening.mailbox.put(_created(opening, performance, len(slots), seed, lead_ms))
-    return Session(opening, start.model, performance, slots, lead_ms)
+    granted = limits.granted(len(slots), start.duration_s)
+    opening.mailbox.put(_created(opening, performance, granted, seed, lead_ms))
+    return Session(opening, start.model, performance, slots, lead_ms, limits.duration_s)
 
 
 def _reserve(pools: Mapping[str, Pool], sessions: Iterable[Session], start: SessionStart) -> tuple[int, ...]:
@@ -86,7 +95,7 @@ def _keep_in_time(pools: Mapping[str, Pool], sessions: Iterable[Session], start:
         raise full(f"{voices} live voices are asked for, and those that play leave no time for them")
 
 
-def _created(opening: Opening, performance: Performance, voices: int, seed: int, lead_ms: float) -> SessionCreated:
+def _created(opening: Opening, performance: Performance, limits: Limits, seed: int, lead_ms: float) -> SessionCreated:
     start = opening.start
     return SessionCreated(
         session_id=opening.session_id,
@@ -99,5 +108,5 @@ def _created(opening: Opening, performance: Performance, voices: int, seed: int,
         ),
         seed=seed,
         lead_ms=lead_ms,
-        limits=Limits(voices=voices, duration_s=start.duration_s or DURATION_S),
+        limits=limits,
     )

@@ -23,6 +23,7 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler
 from ostinato.server.admission import admit, full
 from ostinato.server.latency import LatencyReport, Monitor, budget_us
+from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.measurements import Step
 from ostinato.server.pool import Card, Pool, SamplerConfig, WarmUp
@@ -49,6 +50,7 @@ class EngineConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     lead_ms: float = 200.0
     idle_s: float = 600.0  # without a word and without a sound
+    limits: SessionLimits = field(default_factory=SessionLimits)
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,7 @@ class Engine:
         if opening.mailbox.hung_up:
             return
         try:
-            session = admit(opening, self._pools, self._sessions.values(), self._config.lead_ms)
+            session = admit(opening, self._pools, self._sessions.values(), self._config.lead_ms, self._config.limits)
         except ProtocolError as error:
             opening.mailbox.refuse(error)
             announce([opening.mailbox])

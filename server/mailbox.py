@@ -135,6 +135,7 @@ class Opening:
     start: SessionStart
     mailbox: Mailbox
     received_at: float
+    owner: str = ""  # of the key that opened it; nobody where there are no keys
     score: tuple[Event, ...] = ()  # events known from the beginning, in order, each with its sample
     samples: int | None = None  # the exact length, where it is known from the beginning
 

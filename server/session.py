@@ -56,10 +56,17 @@ class Session:
     """
 
     def __init__(
-        self, opening: Opening, model: str, performance: Performance, slots: tuple[int, ...], lead_ms: float
+        self,
+        opening: Opening,
+        model: str,
+        performance: Performance,
+        slots: tuple[int, ...],
+        lead_ms: float,
+        longest_s: float = DURATION_S,
     ) -> None:
         start = opening.start
         self.id: Final = opening.session_id
+        self.owner: Final = opening.owner
         self.model: Final = model
         self.slots: Final = slots
         self.start: Final[SessionStart] = start
@@ -69,7 +76,8 @@ class Session:
         self.over = False  # nothing more will be drawn; the slots are free
         rate = performance.sample_rate
         asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
-        self._length: Final = opening.samples or asked or round(DURATION_S * rate)
+        self._length: Final = opening.samples or asked or round(longest_s * rate)
+        self._longest_s: Final = longest_s
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
         self._lead: Final = max(performance.hop, round(lead_ms / 1000.0 * rate))  # samples
         self.playhead: Final = Playhead(rate, min(round(IN_HAND_S * rate), self._lead // 2))
@@ -195,7 +203,7 @@ class Session:
             return
         if now - self._last_sign > idle_s and not self._sounds:
             self.fail(ProtocolError("idle", "nothing was said or played for too long", close=CloseCode.IDLE))
-        elif now - self._opened_at > LIFE_S and not self._bounded:
+        elif now - self._opened_at > LIFE_S - DURATION_S + self._longest_s and not self._bounded:
             self._done(self.performance.clock, "limit", now)
 
     def fail(self, error: ProtocolError) -> None:

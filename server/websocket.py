@@ -18,6 +18,10 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     the socket still holds, and the connection is dropped for good if it isn't read within the grace.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (uvicorn's)
+        super().__init__(*arguments, **options)
+        self.conn.debug = False  # it would log headers and frames, and so keys and tokens
+
     def handle_connect(self, event: Request) -> None:
         """Offer the extension to the application, whose task runs after this."""
         super().handle_connect(event)

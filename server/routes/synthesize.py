@@ -30,7 +30,7 @@ from ostinato.server.protocol import (
     parse_query,
 )
 from ostinato.server.score import DEFAULT_LIMITS, Score, ScoreError, TimedNote, from_notes
-from ostinato.server.service import Service, authorised
+from ostinato.server.service import Service, caller, service_of
 from ostinato.server.sound import MEDIA_TYPES, contain, content_length
 
 BODY_BYTES: Final = 2 * 1024 * 1024  # a list of 20,000 notes
@@ -52,7 +52,9 @@ REQUEST_BODY: Final = {
 
 
 @router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=REQUEST_BODY)
-async def synthesize(request: Request, service: Annotated[Service, Depends(authorised)]) -> Response:
+async def synthesize(
+    request: Request, owner: Annotated[str, Depends(caller)], service: Annotated[Service, Depends(service_of)]
+) -> Response:
     """One request, one sound. A MIDI body takes model, seed, format and controls from the query."""
     kind = _content_type(request)
     body = await _read_body(request)
@@ -66,7 +68,7 @@ async def synthesize(request: Request, service: Annotated[Service, Depends(autho
         model, config = _model(service, options.model)
         notes = [TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in parsed.notes]
         score = await _compose(from_notes, notes, config)
-    return await _begin(service, model, config, options, score)
+    return await _begin(service, owner, model, config, options, score)
 
 
 def _content_type(request: Request) -> str:
@@ -113,7 +115,7 @@ async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: Model
 
 
 async def _begin(
-    service: Service, model: str, config: ModelConfig, options: SynthesizeOptions, score: Score
+    service: Service, owner: str, model: str, config: ModelConfig, options: SynthesizeOptions, score: Score
 ) -> Response:
     """Open a session for the score, and answer once it is admitted."""
     seed = secrets.randbits(53) if options.seed is None else options.seed
@@ -127,7 +129,8 @@ async def _begin(
         framing="raw",
     )
     mailbox = Mailbox(service.engine.wake)
-    service.engine.open(Opening(uuid.uuid4().hex, start, mailbox, time.monotonic(), score.events, score.samples))
+    session_id, now = uuid.uuid4().hex, time.monotonic()
+    service.engine.open(Opening(session_id, start, mailbox, now, owner, score.events, score.samples))
     try:
         answer = await mailbox.receive()
     except asyncio.CancelledError:
