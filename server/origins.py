@@ -32,10 +32,11 @@ def well_formed_host(host: str) -> str:
 
 
 def well_formed_origin(origin: str) -> str:
-    """An origin as browsers write it, or * for any. Raises ValueError naming its value."""
+    """An origin as browsers write it, a default port left out; or * for any. Raises ValueError naming its value."""
     if not ORIGIN.fullmatch(origin):
         raise ValueError(f"{origin!r} is no origin such as https://example.com or http://localhost:5173, nor *")
-    return origin.lower()
+    origin = origin.lower()
+    return origin.removesuffix(f":{PORTS.get(origin.partition('://')[0])}")
 
 
 @dataclass(frozen=True)

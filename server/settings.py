@@ -55,13 +55,15 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names that the server answers to, beside its own
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # sites whose pages may call, beside its own
     connections: int = Field(1024, ge=1)  # requests and sockets open at once
-    requests_per_s: float = Field(100.0, gt=0.0)  # with one key, sockets that are opened among them
+    requests_per_s: float = Field(
+        100.0, gt=0.0, allow_inf_nan=False
+    )  # with one key, sockets that are opened among them
     requests_burst: int = Field(1000, ge=1)
     sessions_per_key: int = Field(32, ge=1)
     voices_per_session: int = Field(64, ge=1, le=64)
     duration_s: float = Field(DURATION_S, gt=0.0, le=DURATION_S)  # the longest session
     message_bytes: int = Field(MESSAGE_BYTES, ge=1024, le=1 << 20)
-    messages_per_s: float = Field(MESSAGES_PER_S, gt=0.0)  # of a session
+    messages_per_s: float = Field(MESSAGES_PER_S, gt=0.0, allow_inf_nan=False)  # of a session
     messages_burst: int = Field(MESSAGES_BURST, ge=LEAST_BURST)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

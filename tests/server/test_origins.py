@@ -123,6 +123,15 @@ def test_what_is_no_host_or_no_origin_cannot_be_allowed(monkeypatch: pytest.Monk
         read_settings()
 
 
+def test_an_allowed_origin_is_that_of_browsers_however_it_is_written() -> None:
+    given = "HTTPS://Studio.example:443, http://studio.lan:80, http://studio.lan:8080"
+    assert read_settings(allowed_origins=given).allowed_origins == (
+        "https://studio.example",
+        "http://studio.lan",
+        "http://studio.lan:8080",
+    )
+
+
 def test_a_page_of_another_site_is_told_and_closed_on_loopback_too(server: Serving) -> None:
     with Listener(server, origin=Origin("https://evil.example")) as listener:
         heard = listener.hear_out()
