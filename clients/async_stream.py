@@ -126,6 +126,7 @@ async def connect(
     start: SessionStart = DEFAULT_START,
     *,
     api_key: str | None = None,
+    token: str | None = None,
     heard: Callable[[ServerMessage], None] = lambda _: None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> AsyncStream:
@@ -133,7 +134,7 @@ async def connect(
     conversation = Conversation(start, heard)
     address = stream_address(url)
     try:
-        socket = await open_socket(address, **socket_options(api_key, timeouts))
+        socket = await open_socket(address, **socket_options(api_key, token, timeouts))
     except OPENING_ERRORS as error:
         raise unreachable(address, error) from error
     stream = AsyncStream(socket, conversation, timeouts)

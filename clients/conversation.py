@@ -20,6 +20,7 @@ from ostinato.clients.errors import CorruptError, RefusedError
 from ostinato.clients.playhead import Playhead
 from ostinato.clients.report import Report
 from ostinato.server.protocol import (
+    Allowance,
     AudioDone,
     ClientMessage,
     ControlApplied,
@@ -100,6 +101,8 @@ class Conversation:
         self._event_numbers = count()
         self._score: deque[Event] = deque()
         self._unanswered: set[str] = set()
+        self._allowance: Allowance | None = None  # of a score's events
+        self._held = False  # a fast session's clock, by this side
         self._sequence, self._received = 0, 0
         self._hash = hashlib.sha256()
         self._playhead: Playhead | None = None
@@ -131,7 +134,8 @@ class Conversation:
         self._score.extend(events)
         self.say(StreamPause())
         self._say_what_is_near()
-        self.say(StreamResume())
+        if not self._held:
+            self.say(StreamResume())
 
     def outgoing(self) -> list[str]:
         """The text frames to be sent now; empties the outbox."""
@@ -194,6 +198,9 @@ class Conversation:
         match message:
             case SessionCreated():
                 self.created = message
+                # half of what may come at once: what the network holds back for a while comes at once, too
+                most = message.limits
+                self._allowance = Allowance(most.messages_per_s, most.messages_burst / 2, self._clock())
                 if self._start.mode == "live":
                     self._playhead = Playhead(message.format.sample_rate, in_hand_s(message.lead_ms))
             case Stats():
@@ -218,13 +225,20 @@ class Conversation:
             raise CorruptError(f"sha256: {self._hash.hexdigest()} arrived, {done.sha256} was sent")
 
     def _say_what_is_near(self) -> None:
-        if not self.created:
+        if not self.created or not self._allowance:
             return
         # a fast session may be far ahead of what has arrived: it gets events as early as it takes them
         ahead_s = AHEAD_S if self._start.mode == "live" else self.created.limits.ahead_s
+        wait_s = 0.0
         near = self._received + ahead_s * self.created.format.sample_rate
         while self._score and (self._score[0].at_sample or 0) <= near and len(self._unanswered) < UNANSWERED:
+            wait_s = self._allowance.take(self._clock())
+            if wait_s:
+                break
             self.say(self._score.popleft())
+        if self._start.mode == "fast" and bool(wait_s) != self._held:  # it would run past what is yet to be sent
+            self._held = not self._held
+            self.say(StreamPause() if self._held else StreamResume())
 
     def _say_what_was_heard(self) -> None:
         now = self._clock()

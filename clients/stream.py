@@ -24,7 +24,15 @@ from ostinato.clients.address import stream_address
 from ostinato.clients.conversation import Block, Conversation
 from ostinato.clients.errors import LostError, SilentError, UnreachableError
 from ostinato.clients.report import Report
-from ostinato.server.protocol import SUBPROTOCOL, AudioDone, Event, ServerMessage, SessionCreated, SessionStart
+from ostinato.server.protocol import (
+    SUBPROTOCOL,
+    TOKEN_SUBPROTOCOL,
+    AudioDone,
+    Event,
+    ServerMessage,
+    SessionCreated,
+    SessionStart,
+)
 
 DEFAULT_START: Final = SessionStart(model="default")
 FRAME_BYTES: Final = 1 << 20  # the largest frame taken
@@ -42,10 +50,10 @@ class Timeouts:
 DEFAULT_TIMEOUTS: Final = Timeouts()
 
 
-def socket_options(api_key: str | None, timeouts: Timeouts) -> dict[str, Any]:
+def socket_options(api_key: str | None, token: str | None, timeouts: Timeouts) -> dict[str, Any]:
     """What the sync and the async socket are opened with. Audio does not compress, and compressing costs time."""
     return {
-        "subprotocols": [Subprotocol(SUBPROTOCOL)],
+        "subprotocols": [Subprotocol(SUBPROTOCOL), *([Subprotocol(TOKEN_SUBPROTOCOL + token)] if token else [])],
         "compression": None,
         "additional_headers": {"Authorization": f"Bearer {api_key}"} if api_key else None,
         "open_timeout": timeouts.open_s,
@@ -166,10 +174,19 @@ def connect(
     start: SessionStart = DEFAULT_START,
     *,
     api_key: str | None = None,
+    token: str | None = None,
     heard: Callable[[ServerMessage], None] = lambda _: None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Stream:
-    """Open a session on a server and wait until it is admitted. `heard` gets every message of the server.
+    """Open a session on a server and wait until it is admitted.
+
+    Args:
+        url: where the server is.
+        start: the session that is asked for.
+        api_key: for a server that wants one.
+        token: what `POST /v1/tokens` gave, instead of a key.
+        heard: called with every message of the server.
+        timeouts: how long to wait.
 
     Raises:
         ValueError: where the address is none.
@@ -180,7 +197,7 @@ def connect(
     conversation = Conversation(start, heard)
     address = stream_address(url)
     try:
-        socket = open_socket(address, **socket_options(api_key, timeouts)).__enter__()  # left by Stream.close
+        socket = open_socket(address, **socket_options(api_key, token, timeouts)).__enter__()  # left by Stream.close
     except OPENING_ERRORS as error:
         raise unreachable(address, error) from error
     stream = Stream(socket, conversation, timeouts)

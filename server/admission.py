@@ -8,6 +8,7 @@ from typing import Final
 
 from ostinato.server.capacity import Claim, DeliveryCost, live_rtf
 from ostinato.server.cost import fits
+from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Opening
 from ostinato.server.pacing import block_hops, frame_hops
 from ostinato.server.performance import Performance
@@ -35,20 +36,30 @@ class Admission:
         pools: by the names of their models.
         delivery: what delivering a block is seen to cost.
         default_lead_ms: of a live session that names none.
+        limits: of a session.
     """
 
-    def __init__(self, pools: Mapping[str, Pool], delivery: DeliveryCost, default_lead_ms: float) -> None:
+    def __init__(
+        self, pools: Mapping[str, Pool], delivery: DeliveryCost, default_lead_ms: float, limits: SessionLimits
+    ) -> None:
         self._pools, self._delivery, self._default_lead_ms = pools, delivery, default_lead_ms
+        self._limits = limits
+
+    def check(self, opening: Opening, owners: Iterable[str]) -> None:
+        """Raise a ProtocolError, fatal, where it is beyond a limit; `owners` are those of all sessions there are."""
+        start = opening.start
+        self._limits.check(opening, self._pools[start.model].card.config.network.sample_rate)
+        self._limits.share(opening.owner, owners)
+        self._check_model(start)
 
     def make(self, opening: Opening, sessions: Iterable[Session], now: float) -> Session:
         """Reserve the slots that an opening asks for, and make its session beside those that are open.
 
         Raises:
-            ProtocolError: fatal, where it can never be; nothing is reserved.
+            ProtocolError: fatal, where its controls can't be; nothing is reserved.
             NoRoomError: where it can't be now.
         """
         start, pool = opening.start, self._pools[opening.start.model]
-        self._check(start)
         lead_ms = start.lead_ms or self._default_lead_ms
         claim = self._claim(start, lead_ms) if start.mode == "live" else None
         slots = self._reserve(start.model, start.voices, claim, sessions, now)
@@ -59,7 +70,7 @@ class Admission:
             pool.release(slots)
             error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
             raise
-        return Session(opening, performance, slots, seed, lead_ms)
+        return Session(opening, performance, slots, seed, lead_ms, self._limits)
 
     def make_room_again(self, session: Session, sessions: Iterable[Session], now: float) -> tuple[int, ...]:
         """Reserve slots for a session that is carried on. Raises NoRoomError."""
@@ -72,7 +83,7 @@ class Admission:
         hops = block_hops(lead_ms, frame, network.hop, network.sample_rate)
         return Claim(start.model, start.voices, hops * network.hop / network.sample_rate)
 
-    def _check(self, start: SessionStart) -> None:
+    def _check_model(self, start: SessionStart) -> None:
         """Raise a ProtocolError where not even an idle server could."""
         pool = self._pools[start.model]
         there, fit = pool.sampler.slots, pool.live_voices

@@ -1,58 +1,60 @@
-"""Which events a session has taken, so that one that is sent twice is answered and not applied twice.
-
-A listener that comes back after a lost connection sends again whatever was not answered.
-"""
+"""How an error is told: over HTTP with its status, in one shape; on a socket as a message, and then a close."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from contextlib import suppress
 from typing import Final
 
-from ostinato.server.performance import Applied
-from ostinato.server.protocol import ControlApplied, Event, ProtocolError
+from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-REMEMBERED: Final = 16_384  # events
+from ostinato.server.protocol import SUBPROTOCOL, CloseCode, ErrorKind, HttpError, ProtocolError
+
+PROBES: Final = ("/healthz", "/readyz")  # answered to whoever asks, at any time
+STATUS: Final = {
+    "not_authorised": 401,
+    "wrong_origin": 403,
+    "wrong_host": 421,
+    "full": 503,
+    "draining": 503,
+    "unknown_model": 404,
+    "body_too_big": 413,
+    "over_limit": 413,
+    "unsupported_type": 415,
+}
+KIND_STATUS: Final[dict[ErrorKind, int]] = {
+    "invalid_request": 400,
+    "not_authorised": 401,
+    "capacity": 429,
+    "internal": 500,
+}
 
 
-@dataclass
-class _Taken:
-    event: Event
-    sample: int | None = None  # from which it is heard, once it is applied
+def answer(error: ProtocolError, status: int | None = None) -> JSONResponse:
+    """An error over HTTP; status: its own, where none is given."""
+    status = status or STATUS.get(error.detail.code, KIND_STATUS[error.detail.type])
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    return JSONResponse(HttpError.of(error.detail).model_dump(), status, headers=headers)
 
 
-class Answers:
-    """The last events taken, by event_id."""
+async def accept(socket: WebSocket) -> None:
+    """Accept a socket, with the subprotocol where it is offered; a token beside it is never sent back."""
+    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
 
-    def __init__(self) -> None:
-        self._taken: dict[str, _Taken] = {}
 
-    def knows(self, event: Event) -> bool:
-        """Whether it was taken before. Raises ProtocolError where another one had its event_id."""
-        taken = self._taken.get(event.event_id)
-        if taken is None:
-            return False
-        if taken.event != event:
-            message = f"event_id: {event.event_id!r} was sent before, for another event"
-            raise ProtocolError("duplicate_event_id", message, param="event_id", event_id=event.event_id)
-        return True
-
-    def again(self, event: Event) -> ControlApplied | None:
-        """The answer to an event that is known; None where it is still to be given."""
-        sample = self._taken[event.event_id].sample
-        return None if sample is None else ControlApplied(event_id=event.event_id, sample=sample)
-
-    def take(self, event: Event) -> None:
-        """Remember an event."""
-        self._taken[event.event_id] = _Taken(event)
-        if len(self._taken) > REMEMBERED:
-            del self._taken[next(iter(self._taken))]
-
-    def applied(self, events: Iterable[Applied]) -> list[ControlApplied]:
-        """Remember from which samples these are heard: the answers to them."""
-        answers = []
-        for event_id, sample in ((a.event_id, a.sample) for a in events):
-            if event_id in self._taken:  # else it is of a score, or too long ago
-                self._taken[event_id].sample = sample
-            answers.append(ControlApplied(event_id=event_id, sample=sample))
-        return answers
+async def turn_away(error: ProtocolError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer whoever gets no further. A socket is accepted first, so that a browser can read why it is closed."""
+    if scope["type"] == "http":
+        await answer(error)(scope, receive, send)
+        return
+    socket = WebSocket(scope, receive, send)
+    with suppress(WebSocketDisconnect):
+        await accept(socket)
+        await socket.send_text(error.as_message().to_json())
+        await socket.close(error.close or CloseCode.NOT_AUTHORISED, error.detail.code)

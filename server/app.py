@@ -10,32 +10,50 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.server.answers import answer
 from ostinato.server.attendance import AttendanceConfig
 from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
+from ostinato.server.guard import ConnectionLimit, OriginCheck
+from ostinato.server.keys import Keys
+from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
-from ostinato.server.protocol import ErrorKind, HttpError, ProtocolError
-from ostinato.server.routes import health, latency, metrics, models, stream, synthesize
+from ostinato.server.protocol import ProtocolError
+from ostinato.server.rates import Rates
+from ostinato.server.routes import health, latency, metrics, models, stream, synthesize, tokens
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
+from ostinato.server.tokens import Tokens
 
-STATUS: Final = {
-    "not_authorised": 401,
-    "full": 503,
-    "draining": 503,
-    "unknown_model": 404,
-    "body_too_big": 413,
-    "over_limit": 413,
-    "unsupported_type": 415,
-}
-KIND_STATUS: Final[dict[ErrorKind, int]] = {
-    "invalid_request": 400,
-    "not_authorised": 401,
-    "capacity": 429,
-    "internal": 500,
-}
+METHODS: Final = ("GET", "POST", "DELETE")
+ASKED: Final = ("Authorization", "Content-Type")  # headers that a page of an allowed origin may send
+TOLD: Final = ("Ostinato-Model", "Ostinato-Seed", "Ostinato-Warnings", "Retry-After")  # and those that it may read
+
+
+class Application(FastAPI):
+    """An application whose every answer, that of its own failures too, passes through the checks around it."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """From the inside: what there is of FastAPI, the number of connections, CORS, origins."""
+        settings: Settings = self.state.service.settings
+        bounded = ConnectionLimit(super().build_middleware_stack(), settings.connections)
+        shared = CORSMiddleware(
+            bounded,
+            allow_origins=settings.allowed_origins,
+            allow_methods=METHODS,
+            allow_headers=ASKED,
+            allow_private_network=True,
+            expose_headers=TOLD,
+        )
+        # rebinding gains nothing where a key is needed, and a server behind a proxy can't know its names
+        known = settings.allowed_hosts or not settings.keys
+        return OriginCheck(
+            shared, Names(settings.host, settings.allowed_hosts) if known else None, settings.allowed_origins
+        )
 
 
 def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> FastAPI:
@@ -47,7 +65,9 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
         settings.engine, settings.device, settings.slots, settings.precision, settings.threads or spare_cores()
     )
     attendance = AttendanceConfig(settings.idle_s, settings.queue, settings.queue_s, settings.resume_window_s)
-    service = Service(settings, Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, attendance)))
+    engine = Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, attendance, settings.limits))
+    requests = Rates(settings.requests_per_s, settings.requests_burst)
+    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -57,9 +77,9 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
         finally:
             service.engine.stop()
 
-    app = FastAPI(title="Ostinato", version=version("ostinato"), lifespan=lifespan)
+    app = Application(title="Ostinato", version=version("ostinato"), lifespan=lifespan)
     app.state.service = service
-    for routes in (stream, synthesize, models, latency, metrics, health):
+    for routes in (stream, synthesize, models, tokens, latency, metrics, health):
         app.include_router(routes.router)
     app.add_exception_handler(ProtocolError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
@@ -69,13 +89,7 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
 
 def _refuse(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProtocolError)
-    status = STATUS.get(error.detail.code, KIND_STATUS[error.detail.type])
-    headers = {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(round(error.retry_after_s))
-    return _answer(error, status, headers)
+    return answer(error)
 
 
 def _refuse_path(request: Request, error: Exception) -> JSONResponse:
@@ -83,12 +97,10 @@ def _refuse_path(request: Request, error: Exception) -> JSONResponse:
     refusal = ProtocolError(
         "not_found" if error.status_code == 404 else "refused", f"{request.method} {request.url.path}: {error.detail}"
     )
-    return _answer(refusal, error.status_code, dict(error.headers or {}))
+    response = answer(refusal, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _fail(_: Request, __: Exception) -> JSONResponse:
-    return _answer(ProtocolError("internal", "something went wrong in the server", kind="internal"), 500, {})
-
-
-def _answer(error: ProtocolError, status: int, headers: Mapping[str, str]) -> JSONResponse:
-    return JSONResponse(HttpError.of(error.detail).model_dump(), status, headers=dict(headers))
+    return answer(ProtocolError("internal", "something went wrong in the server", kind="internal"))

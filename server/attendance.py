@@ -6,7 +6,7 @@ Belongs to the engine's thread. Slots are held by sessions that are drawn, and b
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,8 +77,10 @@ class Attendance:
                 self._come_back(opening, opening.start.resume, now)
             elif self._drained_at is not None:
                 raise draining(self._drained_at - now)
-            elif self._line.bars(opening) or not self._let_in(opening, now):
-                self._wait(opening, now)
+            else:
+                self._admission.check(opening, self._owners())
+                if self._line.bars(opening) or not self._let_in(opening, now):
+                    self._wait(opening, now)
         except ProtocolError as error:
             self._refuse(opening, error)
 
@@ -110,6 +112,12 @@ class Attendance:
             self._out(session, now)
         for opening in self._line.dismiss():
             self._refuse(opening, error)
+
+    def _owners(self) -> Iterator[str]:
+        """Whose each session is: of those that are drawn, wait, or may be carried on."""
+        yield from (session.owner for session in self.sessions.values())
+        yield from (place.opening.owner for place in self._line if not place.returning)
+        yield from (kept.session.owner for kept in self._kept if not kept.session.over)
 
     def _let_in(self, opening: Opening, now: float) -> bool:
         """Make a session where there is room. Raises ProtocolError where there never is."""

@@ -27,6 +27,7 @@ from ostinato.server.attendance import Attendance, AttendanceConfig
 from ostinato.server.capacity import DeliveryCost
 from ostinato.server.latency import Monitor
 from ostinato.server.latency_report import LatencyReport, RecentReport
+from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Delivered, Opening, announce
 from ostinato.server.measurements import Step
 from ostinato.server.pool import Card, Pool, SamplerConfig, WarmUp
@@ -55,6 +56,7 @@ class EngineConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     lead_ms: float = 200.0
     attendance: AttendanceConfig = field(default_factory=AttendanceConfig)
+    limits: SessionLimits = field(default_factory=SessionLimits)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Engine:
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
         self._monitor = Monitor(time.monotonic(), rates)
         self._delivery = DeliveryCost()
-        admission = Admission(self._pools, self._delivery, config.lead_ms)
+        admission = Admission(self._pools, self._delivery, config.lead_ms, config.limits)
         self._attendance = Attendance(self._pools, admission, config.attendance, Witness(self._monitor))
         self._sessions = self._attendance.sessions
         self._scheduler = Scheduler()

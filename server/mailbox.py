@@ -155,7 +155,7 @@ class Opening:
     start: SessionStart
     mailbox: Mailbox
     received_at: float
-    owner: str = ""  # the name of the key that it was opened with
+    owner: str = ""  # of the key that opened it; nobody where there are no keys
     resumable: bool = False  # its listener may come back after a lost connection
     score: tuple[Event, ...] = ()  # events known from the beginning, in order, each with its sample
     samples: int | None = None  # the exact length, where it is known from the beginning

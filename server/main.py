@@ -19,15 +19,13 @@ from ostinato.server.draining import DrainingServer
 from ostinato.server.engine import Engine
 from ostinato.server.logs import logging_config
 from ostinato.server.pool import WarmUp
-from ostinato.server.protocol import MESSAGE_BYTES
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 from ostinato.server.websocket import StreamProtocol
 
 SEND_BUFFER_BYTES: Final = 128 * 1024  # of each socket: what waits is to wait where it is counted
-LONGEST_FRAME_BYTES: Final = (
-    4 * MESSAGE_BYTES
-)  # above it the socket is closed unread; below, with an error that says why
+RECEIVE_BUFFER_BYTES: Final = 32 * 1024  # and so much is parsed at once, before others have their turn
+LONGEST_FRAMES: Final = 4  # longest messages: a longer frame closes its socket unread; below, an error says why
 SWITCH_S: Final = 0.001  # how long the event loop may keep the engine from the interpreter: less than a hop
 LOOK_AGAIN_S: Final = 0.05
 
@@ -81,6 +79,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     try:
         listener.bind((host, port))
     except OSError:
@@ -95,7 +94,7 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         app,
         ws=StreamProtocol,
         ws_per_message_deflate=False,
-        ws_max_size=LONGEST_FRAME_BYTES,
+        ws_max_size=LONGEST_FRAMES * settings.message_bytes,
         log_config=logging_config(settings.log_level, settings.log_format),
         access_log=settings.log_level == "debug",
         server_header=False,

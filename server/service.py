@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from fastapi import Depends
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from ostinato.server.engine import Engine
-from ostinato.server.protocol import CloseCode, ProtocolError
+from ostinato.server.keys import Keys
+from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
+from ostinato.server.rates import Rates
 from ostinato.server.settings import Settings
+from ostinato.server.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -20,17 +25,29 @@ class Service:
 
     settings: Settings
     engine: Engine
+    keys: Keys
+    tokens: Tokens
+    requests: Rates
     connections: set[object] = field(default_factory=set)  # that are being served
     turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 
-    def authorise(self, headers: Headers) -> None:
-        """Refuse a request without the API key, where there is one. Raises ProtocolError."""
-        key = self.settings.api_key
-        if key is None:
-            return
+    def authorise(self, headers: Headers, subprotocols: Sequence[str] = ()) -> str:
+        """Whose key, or on a socket whose token, this is, counted among the owner's requests; "" without keys.
+
+        Raises:
+            ProtocolError: fatal, where it is nobody's, or one request too many.
+        """
+        owner = self._owner(headers, subprotocols) if self.keys else ""
+        self.requests.count(owner)
+        return owner
+
+    def _owner(self, headers: Headers, subprotocols: Sequence[str]) -> str:
+        tokens = [s.removeprefix(TOKEN_SUBPROTOCOL) for s in subprotocols if s.startswith(TOKEN_SUBPROTOCOL)]
+        if tokens and "authorization" not in headers:
+            return self.tokens.owner_of(tokens[0])
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        known = hmac.compare_digest(given.strip().encode(), key.get_secret_value().encode())
-        if scheme.lower() != "bearer" or not known:
+        owner = self.keys.owner_of(given.strip())
+        if scheme.lower() != "bearer" or owner is None:
             message = "Authorization: a Bearer token with this server's API key is needed"
             raise ProtocolError(
                 "not_authorised",
@@ -39,6 +56,7 @@ class Service:
                 kind="not_authorised",
                 close=CloseCode.NOT_AUTHORISED,
             )
+        return owner
 
     @property
     def fault(self) -> str | None:
@@ -58,8 +76,11 @@ def service_of(connection: HTTPConnection) -> Service:
     return service
 
 
-def authorised(connection: HTTPConnection) -> Service:
-    """The same, for those who may call; a dependency of routes. Raises ProtocolError."""
-    service = service_of(connection)
-    service.authorise(connection.headers)
-    return service
+async def caller(connection: HTTPConnection) -> str:
+    """The owner of the key that a request bears; a dependency of routes. Raises ProtocolError."""
+    return service_of(connection).authorise(connection.headers)
+
+
+async def authorised(connection: HTTPConnection, _: Annotated[str, Depends(caller)]) -> Service:
+    """The service, for those who may call; a dependency of routes. Raises ProtocolError."""
+    return service_of(connection)

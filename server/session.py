@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.server.answers import Answers
+from ostinato.server.event_answers import Answers
+from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Delivered, Mailbox, Opening
 from ostinato.server.measurements import budget_us
 from ostinato.server.misses import Miss
@@ -22,7 +23,6 @@ from ostinato.server.protocol import (
     CloseCode,
     DoneReason,
     Event,
-    Limits,
     NoteOn,
     Ping,
     PlaybackReport,
@@ -56,7 +56,13 @@ class Session:
     """
 
     def __init__(
-        self, opening: Opening, performance: Performance, slots: tuple[int, ...], seed: int, lead_ms: float
+        self,
+        opening: Opening,
+        performance: Performance,
+        slots: tuple[int, ...],
+        seed: int,
+        lead_ms: float,
+        limits: SessionLimits,
     ) -> None:
         start = opening.start
         self.id: Final = opening.session_id
@@ -76,11 +82,11 @@ class Session:
         self.over = False  # nothing more will be drawn; the slots are free
         self.outcome: str | None = None  # why it is over: the reason of audio.done, or the code of a fatal error
         asked = None if start.duration_s is None else max(1, round(start.duration_s * rate))
-        self._length: Final = opening.samples or asked or round(DURATION_S * rate)
+        self._length: Final = opening.samples or asked or round(limits.duration_s * rate)
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
         self._score = deque(opening.score)
         self._answers = Answers()
-        self._seed, self._lead_ms = seed, lead_ms
+        self._seed, self._lead_ms, self._limits = seed, lead_ms, limits
         self._served_at = self._last_sign = self._opened_at = opening.received_at
         self._bounded: Final = bool(opening.score)  # by its own length
         self._started = bool(opening.score)
@@ -129,7 +135,7 @@ class Session:
                 format=given,
                 seed=self._seed,
                 lead_ms=self._lead_ms,
-                limits=Limits(voices=self.voices, duration_s=start.duration_s or DURATION_S),
+                limits=self._limits.granted(self.voices, start.duration_s),
             )
         )
 
@@ -246,7 +252,7 @@ class Session:
             return
         if now - self._last_sign > idle_s and not self._sounds:
             self.fail(ProtocolError("idle", "nothing was said or played for too long", close=CloseCode.IDLE))
-        elif now - self._opened_at > LIFE_S and not self._bounded:
+        elif now - self._opened_at > LIFE_S - DURATION_S + self._limits.duration_s and not self._bounded:
             self._done(self.performance.clock, "limit", now)
 
     def fail(self, error: ProtocolError) -> None:

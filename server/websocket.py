@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio.transports import BaseTransport
 from typing import Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -24,9 +23,9 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     the socket still holds, and the connection is dropped for good if it isn't read within the grace.
     """
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Begin to watch."""
-        super().connection_made(transport)
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (uvicorn's)
+        super().__init__(*arguments, **options)
+        self.conn.debug = False  # it would log headers and frames, and so keys and tokens
         self._answered = False
         self._gone: asyncio.Future[bool] = self.loop.create_future()
 

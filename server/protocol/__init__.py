@@ -25,10 +25,22 @@ from ostinato.server.protocol.http import (
     SynthesizeNote,
     SynthesizeOptions,
     SynthesizeRequest,
+    Token,
     parse_body,
     parse_query,
 )
-from ostinato.server.protocol.message import AHEAD_S, DURATION_S, LEAST_LEAD_MS, MESSAGE_BYTES, SUBPROTOCOL, Encoding
+from ostinato.server.protocol.message import (
+    AHEAD_S,
+    DURATION_S,
+    LEAST_LEAD_MS,
+    MESSAGE_BYTES,
+    MESSAGES_BURST,
+    MESSAGES_PER_S,
+    SUBPROTOCOL,
+    TOKEN_SUBPROTOCOL,
+    Encoding,
+)
+from ostinato.server.protocol.rate import Allowance
 from ostinato.server.protocol.server import (
     AudioDone,
     AudioStart,
@@ -52,8 +64,12 @@ __all__ = [
     "DURATION_S",
     "LAST",
     "LEAST_LEAD_MS",
+    "MESSAGES_BURST",
+    "MESSAGES_PER_S",
     "MESSAGE_BYTES",
     "SUBPROTOCOL",
+    "TOKEN_SUBPROTOCOL",
+    "Allowance",
     "AudioDone",
     "AudioFormat",
     "AudioStart",
@@ -91,6 +107,7 @@ __all__ = [
     "SynthesizeNote",
     "SynthesizeOptions",
     "SynthesizeRequest",
+    "Token",
     "Warned",
     "parse_body",
     "parse_client",

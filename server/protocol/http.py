@@ -39,6 +39,13 @@ class SynthesizeRequest(SynthesizeOptions):
     notes: tuple[SynthesizeNote, ...] = Field(min_length=1, max_length=20_000)
 
 
+class Token(Message):
+    """What a browser opens sockets with, as the subprotocol `ostinato.token.` and the token, beside `ostinato.v1`."""
+
+    token: str
+    expires_s: float  # from now
+
+
 class HttpErrorDetail(Message):
     """What was wrong."""
 

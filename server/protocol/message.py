@@ -8,7 +8,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 SUBPROTOCOL: Final = "ostinato.v1"
+TOKEN_SUBPROTOCOL: Final = "ostinato.token."  # and a token: what a browser sends instead of a key, beside the other
 MESSAGE_BYTES: Final = 64 * 1024  # the largest message either side takes as text
+MESSAGES_PER_S: Final = 4000.0  # sixteen voices under a pitch wheel, which a MIDI cable moves 250 times a second
+MESSAGES_BURST: Final = 20_000  # at once, after silence: a score's first events
 AHEAD_S: Final = 60.0  # how far before its time an event may arrive
 DURATION_S: Final = 3600.0  # the longest session
 LEAST_LEAD_MS: Final = 20.0

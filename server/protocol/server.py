@@ -8,7 +8,15 @@ from pydantic import Field
 
 from ostinato.server.protocol.client import AudioFormat
 from ostinato.server.protocol.errors import Error
-from ostinato.server.protocol.message import AHEAD_S, MESSAGE_BYTES, EventId, Message, Sample
+from ostinato.server.protocol.message import (
+    AHEAD_S,
+    MESSAGE_BYTES,
+    MESSAGES_BURST,
+    MESSAGES_PER_S,
+    EventId,
+    Message,
+    Sample,
+)
 
 DoneReason: TypeAlias = Literal["ended", "duration", "limit", "drained"]
 
@@ -28,6 +36,8 @@ class Limits(Message):
     duration_s: float
     ahead_s: float = AHEAD_S
     message_bytes: int = MESSAGE_BYTES
+    messages_per_s: float = MESSAGES_PER_S  # in the long run; faster is closed with 4429
+    messages_burst: int = MESSAGES_BURST  # at once, after silence
 
 
 class SessionCreated(Message):

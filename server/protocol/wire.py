@@ -25,20 +25,20 @@ _SERVER: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)
 _Parsed = TypeVar("_Parsed")
 
 
-def parse_client(text: str) -> ClientMessage:
-    """A text frame from a client. Raises ProtocolError naming the field and its value."""
-    return _parse(_CLIENT, text)
+def parse_client(text: str, longest: int = MESSAGE_BYTES) -> ClientMessage:
+    """A text frame of at most so many bytes. Raises ProtocolError naming the field and its value."""
+    return _parse(_CLIENT, text, longest)
 
 
 def parse_server(text: str) -> ServerMessage:
     """A text frame from a server. Raises ProtocolError naming the field and its value."""
-    return _parse(_SERVER, text)
+    return _parse(_SERVER, text, MESSAGE_BYTES)
 
 
-def _parse(adapter: TypeAdapter[_Parsed], text: str) -> _Parsed:
+def _parse(adapter: TypeAdapter[_Parsed], text: str, longest: int) -> _Parsed:
     encoded = text.encode(errors="surrogatepass")
-    if len(encoded) > MESSAGE_BYTES:
-        raise ProtocolError("message_too_big", f"a message has at most {MESSAGE_BYTES} bytes, not {len(encoded)}")
+    if len(encoded) > longest:
+        raise ProtocolError("message_too_big", f"a message has at most {longest} bytes, not {len(encoded)}")
     try:
         return adapter.validate_json(encoded)
     except ValidationError as error:

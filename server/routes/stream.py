@@ -9,9 +9,10 @@ import uuid
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ostinato.server.answers import accept
 from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, Outgoing, carry
 from ostinato.server.protocol import (
-    SUBPROTOCOL,
+    Allowance,
     ClientMessage,
     CloseCode,
     ProtocolError,
@@ -29,7 +30,7 @@ router = APIRouter()
 @router.websocket("/v1/audio/stream")
 async def stream(socket: WebSocket) -> None:
     """Serve one session until either side is done."""
-    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
+    await accept(socket)
     service = service_of(socket)
     connection = Connection(socket, service)
     service.connections.add(connection)
@@ -46,12 +47,15 @@ class Connection:
         self.mailbox = Mailbox(service.engine.wake)
         self._socket, self._service = socket, service
         self._started = self._closing = False
+        self._owner = ""
+        self._limits = service.settings.limits
+        self._allowance = Allowance(self._limits.messages_per_s, self._limits.messages_burst, time.monotonic())
 
     async def listen(self) -> None:
         """Pass on what the client says, until it is gone."""
         try:
             async with asyncio.timeout(self._service.settings.start_s) as patience:
-                self._service.authorise(self._socket.headers)
+                self._owner = self._service.authorise(self._socket.headers, self._socket.scope["subprotocols"])
                 while True:
                     await self._take_one()
                     if self._started:
@@ -95,21 +99,38 @@ class Connection:
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(frame.get("code", CloseCode.GOING_AWAY))
         now = time.monotonic()
+        await asyncio.sleep(0)  # many may have come at once, and others have their turn too
+        self._count(now)
         try:
             if frame.get("text") is None:
                 raise ProtocolError("binary_refused", "a client speaks in text frames")
-            self._pass_on(parse_client(frame["text"]), now)
+            self._pass_on(parse_client(frame["text"], self._limits.message_bytes), now)
         except ProtocolError as error:
             if error.close is not None:
                 raise
             self.mailbox.refuse(error)
+
+    def _count(self, now: float) -> None:
+        """Let a message be one of those that a session may send. Raises ProtocolError, fatal, where it is not."""
+        wait_s = self._allowance.take(now)
+        if wait_s:
+            most = self._limits
+            message = f"messages: at most {most.messages_per_s:g} a second, {most.messages_burst} at once"
+            raise ProtocolError(
+                "too_many_messages",
+                message,
+                kind="capacity",
+                close=CloseCode.TOO_MANY_REQUESTS,
+                retry_after_s=wait_s,
+            )
 
     def _pass_on(self, message: ClientMessage, now: float) -> None:
         if self._started:
             self.mailbox.say(message, now)
         elif isinstance(message, SessionStart):
             session_id = uuid.uuid4().hex
-            self._service.engine.open(Opening(session_id, message, self.mailbox, now, resumable=True))
+            opening = Opening(session_id, message, self.mailbox, now, self._owner, resumable=True)
+            self._service.engine.open(opening)
             self._started = True
         else:
             event_id = getattr(message, "event_id", None)

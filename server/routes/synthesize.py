@@ -31,7 +31,7 @@ from ostinato.server.protocol import (
     parse_query,
 )
 from ostinato.server.score import DEFAULT_LIMITS, Score, ScoreError, TimedNote, from_notes
-from ostinato.server.service import Service, authorised
+from ostinato.server.service import Service, caller, service_of
 from ostinato.server.sound import MEDIA_TYPES, contain, content_length
 
 BODY_BYTES: Final = 2 * 1024 * 1024  # a list of 20,000 notes
@@ -54,7 +54,9 @@ REQUEST_BODY: Final = {
 
 
 @router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=REQUEST_BODY)
-async def synthesize(request: Request, service: Annotated[Service, Depends(authorised)]) -> Response:
+async def synthesize(
+    request: Request, owner: Annotated[str, Depends(caller)], service: Annotated[Service, Depends(service_of)]
+) -> Response:
     """One request, one sound. A MIDI body takes model, seed, format and controls from the query."""
     kind = _content_type(request)
     body = await _read_body(request)
@@ -68,7 +70,7 @@ async def synthesize(request: Request, service: Annotated[Service, Depends(autho
         model, config = _model(service, options.model)
         notes = [TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in parsed.notes]
         score = await _compose(from_notes, notes, config)
-    return await _begin(request, service, model, config, options, score)
+    return await _begin(request, service, owner, model, config, options, score)
 
 
 def _content_type(request: Request) -> str:
@@ -115,7 +117,13 @@ async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: Model
 
 
 async def _begin(
-    request: Request, service: Service, model: str, config: ModelConfig, options: SynthesizeOptions, score: Score
+    request: Request,
+    service: Service,
+    owner: str,
+    model: str,
+    config: ModelConfig,
+    options: SynthesizeOptions,
+    score: Score,
 ) -> Response:
     """Open a session for the score, and answer once it is admitted."""
     seed = secrets.randbits(53) if options.seed is None else options.seed
@@ -130,7 +138,7 @@ async def _begin(
     )
     mailbox = Mailbox(service.engine.wake)
     now = time.monotonic()
-    opening = Opening(uuid.uuid4().hex, start, mailbox, now, score=score.events, samples=score.samples)
+    opening = Opening(uuid.uuid4().hex, start, mailbox, now, owner, score=score.events, samples=score.samples)
     service.engine.open(opening)
     await _admitted(mailbox, request)
     rate = config.network.sample_rate

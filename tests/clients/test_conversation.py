@@ -168,6 +168,35 @@ def test_no_more_events_are_under_way_than_a_server_lets_wait() -> None:
     assert sum(isinstance(m, NoteOn) for m in said(talk)) == 2
 
 
+def test_a_score_is_sent_no_faster_than_the_server_takes_messages() -> None:
+    clock, most = Clock(), Limits(voices=1, duration_s=60.0)
+    talk = opened("fast", clock=clock)
+    talk.perform(NoteOn(event_id=str(i), note=60.0, at_sample=0) for i in range(20_000))
+    sent = 0
+    for waited_s in (0.0, 0.0, 0.0, 0.25, 0.5):
+        clock.now += waited_s
+        events = [e for e in said(talk) if isinstance(e, NoteOn)]
+        sent += len(events)
+        for event in events:
+            talk.take(ControlApplied(event_id=event.event_id, sample=0).to_json())
+        assert sent <= most.messages_burst / 2 + most.messages_per_s * (clock.now - 100.0)
+    assert sent == most.messages_burst / 2 + 3000
+
+
+def test_a_fast_session_is_held_until_what_is_near_was_sent() -> None:
+    clock, most = Clock(), Limits(voices=1, duration_s=60.0)
+    talk = opened("fast", clock=clock)
+    talk.perform(NoteOn(event_id=str(i), note=60.0, at_sample=0) for i in range(round(most.messages_burst / 2) + 100))
+    held = False
+    for waited_s, to_wait in ((0.0, False), (0.0, False), (0.0, True), (0.01, True), (0.01, True), (0.01, False)):
+        clock.now += waited_s
+        for message in said(talk):
+            held = isinstance(message, StreamPause) or (held and not isinstance(message, StreamResume))
+            if isinstance(message, NoteOn):
+                talk.take(ControlApplied(event_id=message.event_id, sample=0).to_json())
+        assert held == to_wait
+
+
 def test_live_sessions_report_what_was_heard_and_fast_ones_do_not() -> None:
     for mode in ("live", "fast"):
         clock = Clock()

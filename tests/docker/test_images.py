@@ -132,13 +132,15 @@ def test_the_entry_point_makes_a_key_where_the_environments_is_empty(tmp_path: P
     server.write_text('#!/bin/sh\necho "$1 $OSTINATO_API_KEY"\n')
     server.chmod(0o755)
 
-    def served(key: str) -> str:
-        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "OSTINATO_API_KEY": key}
+    def served(key: str, **others: str) -> str:
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "OSTINATO_API_KEY": key, **others}
         command = ["sh", str(DOCKER / "entrypoint.sh"), "serve"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=env).stdout
 
     assert served("chosen-by-me") == "serve chosen-by-me\n"
-    told, given = served("").splitlines()
+    assert served("", OSTINATO_API_KEYS="alice:of-alice") == "serve \n"
+    assert served("", OSTINATO_API_KEYS_FILE="/run/secrets/keys") == "serve \n"
+    told, given = served("", OSTINATO_API_KEYS="").splitlines()
     made = given.removeprefix("serve ")
     assert len(made) >= 8
     assert told.endswith(made)

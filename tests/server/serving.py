@@ -30,7 +30,8 @@ from ostinato.server.protocol import (
     SessionStart,
     parse_server,
 )
-from ostinato.server.settings import read_settings
+from ostinato.server.service import Service
+from ostinato.server.settings import Settings, read_settings
 
 PATIENCE_S = 20.0
 Kind = TypeVar("Kind")
@@ -41,7 +42,15 @@ class Serving:
     """A server that runs."""
 
     port: int
-    engine: Engine
+    service: Service
+
+    @property
+    def engine(self) -> Engine:
+        return self.service.engine
+
+    @property
+    def settings(self) -> Settings:
+        return self.service.settings
 
     @property
     def url(self) -> str:
@@ -78,11 +87,11 @@ def serving(*, wait: bool = True, **settings: Any) -> Iterator[Serving]:  # noqa
         server = make_server(app, chosen)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()
-        engine: Engine = app.state.service.engine
+        service: Service = app.state.service
         try:
-            assert not wait or engine.ready.wait(PATIENCE_S)
+            assert not wait or service.engine.ready.wait(PATIENCE_S)
             assert eventually(lambda: server.started)
-            yield Serving(listener.getsockname()[1], engine)
+            yield Serving(listener.getsockname()[1], service)
         finally:
             server.should_exit = True
             thread.join()

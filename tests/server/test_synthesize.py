@@ -187,7 +187,7 @@ def test_a_client_that_is_gone_frees_its_slots(server: Serving) -> None:
 def test_a_client_that_does_not_read_frees_its_slots() -> None:
     with serving(stall_s=0.5) as server, socket.create_connection(("127.0.0.1", server.port)) as peer:
         request = long_request(server)
-        head = "POST /v1/audio/synthesize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = "POST /v1/audio/synthesize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         peer.sendall(f"{head}Content-Length: {len(request.content)}\r\n\r\n".encode() + request.content)
         assert eventually(lambda: server.free_slots < 32)
         time.sleep(0.2)
