@@ -49,13 +49,15 @@ def compiled(checkpoint: Checkpoint, probe: bool) -> dict[str, object]:
     else:
         sampler.advance([0], frames[None])
     options = dict(recorder.options)
-    launched = {name: options.pop(name) for name in ("num_warps", "num_stages")}
+    launched = {"num_warps": options.pop("num_warps")}
     names = [name for name in KERNEL.arg_names if name not in options]
     signature = dict.fromkeys(options, "constexpr")
     for name, argument in zip(names, recorder.arguments, strict=True):
         signature[name] = TYPES[argument.dtype] if isinstance(argument, torch.Tensor) else "i32"
     place = {name: (KERNEL.arg_names.index(name),) for name in KERNEL.arg_names}
-    aligned = {place[name]: [["tt.divisibility", 16]] for name in names if signature[name].startswith("*")}
+    given = dict(zip(names, recorder.arguments, strict=True))
+    even = [name for name in names if not isinstance(given[name], int) or given[name] % 16 == 0]
+    aligned = {place[name]: [["tt.divisibility", 16]] for name in even if name != "frames"}
     constants = {place[name]: value for name, value in options.items()}
     source = compiler.ASTSource(KERNEL, signature, constexprs=constants, attrs=aligned)
     made = compiler.compile(source, target=H200, options=launched)
