@@ -1,4 +1,4 @@
-"""Compile the kernel for an H200, which takes no GPU, as the sampler would launch it; print what came out as JSON.
+"""Compile the kernel for an H100, which takes no GPU, as the sampler would launch it; print what came out as JSON.
 
 Run as a program without the interpreter: python compiling.py MODEL... Each model twice, drawing and probing.
 """
@@ -23,7 +23,7 @@ from ostinato.models.sampling import fused
 
 KERNEL: Any = kernel.draw_block
 TYPES = {torch.int32: "*i32", torch.int64: "*i64", torch.float32: "*fp32", torch.float16: "*fp16"}
-H200 = GPUTarget("cuda", 90, 32)
+H100 = GPUTarget("cuda", 90, 32)
 
 
 class Recorder:
@@ -60,7 +60,7 @@ def compiled(checkpoint: Checkpoint, probe: bool) -> dict[str, object]:
     aligned = {place[name]: [["tt.divisibility", 16]] for name in even if name != "frames"}
     constants = {place[name]: value for name, value in options.items()}
     source = compiler.ASTSource(KERNEL, signature, constexprs=constants, attrs=aligned)
-    made = compiler.compile(source, target=H200, options=launched)
+    made = compiler.compile(source, target=H100, options=launched)
     return {
         "model": checkpoint.config.name,
         "probe": probe,
