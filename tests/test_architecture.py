@@ -18,6 +18,8 @@ USES_TORCH = (
     "models/heads.py",
     "models/excitation.py",
     "models/tone.py",
+    "models/benching/gpu.py",
+    "models/sampling/capture.py",
     "models/sampling/torch_sampler.py",
     "models/sampling/fused.py",
     "models/sampling/naive.py",

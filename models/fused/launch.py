@@ -9,12 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from ostinato.models.config import MuLawHead, WaveNetConfig
-from ostinato.models.fused.kernel import draw_block
+from ostinato.models.fused.kernel import INTERPRETED, draw_block
 from ostinato.models.fused.packing import Packed
 from ostinato.models.fused.shape import LANES, Padded, head_parts
-
-WARPS = 8
-"""Of one program. Not measured on a GPU: see NOTES.md."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,12 @@ def launch(
         "WAVES": network.waves > 0,
         "TONE": network.tone is not None,
         "PROBE": out.forced is not None,
+        "WARPS": shape.warps,
+        "FAST": shape.precision == "float16" and not INTERPRETED,
     }
     draw_block[(len(slots) // LANES,)](
-        slots, state.key, state.clock, state.phase, state.previous, state.output, state.rings, state.rings.shape[1],
+        slots, state.key, state.clock, state.phase, state.previous, state.output,
+        state.amplitudes, state.rings, state.rings.shape[1],
         frames.conditions, frames.conditions.stride(0), frames.conditions.stride(1), frames.amplitudes,
         frames.log_scales, frames.temperatures, frames.steps, frames.audibles,
         out.heard if out.forced is None else out.forced, out.heard,
@@ -92,6 +92,5 @@ def launch(
         len(frames.steps), network.hop, state.key.shape[0],
         packed.previous, packed.sines, packed.cosines, packed.input_bias, packed.rings, packed.taps, packed.residual,
         packed.residual_bias, packed.skip, packed.skip_bias, packed.hidden, packed.hidden_bias, packed.last,
-        packed.last_bias, **constants, num_warps=WARPS,
-        num_stages=shape.stages(network.kernel_size),
+        packed.last_bias, **constants, num_warps=shape.warps,
     )  # fmt: skip

@@ -20,10 +20,7 @@ NARROWEST: Final = 16
 """The least width of a product in Triton, either way."""
 
 BLOCK_BYTES: Final = 227 * 1024
-"""Shared memory of one block of an H200, where the matrices of a product wait for the tensor cores."""
-
-SPARE_BYTES: Final = 4 * 1024
-"""Of `BLOCK_BYTES`, for what is no matrix: the rings' table, sums that change hands between threads."""
+"""Shared memory of one block of an H100: a matrix passes through it where threads hold it otherwise than it is read."""
 
 BYTES: Final[dict[Precision, int]] = {"float16": 2, "float32": 4}
 
@@ -47,7 +44,7 @@ class Padded:
         """The widths that a network is padded to.
 
         Raises:
-            SamplerError: where a layer or the head is too large for one block; names the fields and their values.
+            SamplerError: where a matrix is too large for one block; names the fields and their values.
         """
         shape = cls(
             residual=_padded(network.residual_channels),
@@ -58,39 +55,33 @@ class Padded:
             precision=precision,
         )
         hidden = ", ".join(map(str, network.head_hidden))
-        layer = (
-            f"residual_channels: {network.residual_channels}, skip_channels: {network.skip_channels}, "
-            f"kernel_size: {network.kernel_size}"
-        )
+        layer = f"residual_channels: {network.residual_channels}, skip_channels: {network.skip_channels}"
         head = (
             f"skip_channels: {network.skip_channels}, head_hidden: [{hidden}], "
             f"head parameters: {network.head.parameters}"
         )
-        for held, fields in ((shape.layer_bytes(network.kernel_size), layer), (shape.head_bytes(), head)):
-            if held + SPARE_BYTES > BLOCK_BYTES:
+        for held, fields in ((shape.layer_bytes, layer), (shape.head_bytes, head)):
+            if held > BLOCK_BYTES:
                 raise SamplerError(
-                    f"engine: 'fused' takes layers and heads of at most {(BLOCK_BYTES - SPARE_BYTES) // 1024} KB, and "
-                    f"{fields} take {held // 1024} KB in {precision}"
+                    f"engine: 'fused' takes matrices of at most {BLOCK_BYTES // 1024} KB, and {fields} make one of "
+                    f"{held // 1024} KB in {precision}"
                 )
         return shape
 
-    def layer_bytes(self, taps: int) -> int:
-        """Shared memory that one layer fills: its matrices, the rows of its past, and the rows being multiplied."""
-        matrices = (2 * taps + 1) * self.residual**2 + self.residual * self.skip
-        return (matrices + taps * LANES * self.residual) * BYTES[self.precision]
+    @property
+    def warps(self) -> int:
+        """Of a program: 8, so that each has 8 columns of a layer's narrowest product, or 4 where it has not so many."""
+        return 8 if self.residual >= 64 else 4
 
+    @property
+    def layer_bytes(self) -> int:
+        """Of a layer's largest matrix."""
+        return self.residual * max(2 * self.residual, self.skip) * BYTES[self.precision]
+
+    @property
     def head_bytes(self) -> int:
-        """Shared memory that the largest matrix of the head fills, with the rows it multiplies."""
-        return (self.skip * max(self.skip, self.part) + LANES * self.skip) * BYTES[self.precision]
-
-    def stages(self, taps: int) -> int:
-        """Stages of the loop of layers as Triton pipelines it: 5, or 3 where two layers do not fit a block.
-
-        The rings' table is read a stage before what it points to, so 3 leaves one buffer a matrix: a layer's
-        weights are asked for when the layer before is done with its own. From 5 on they lie in a second buffer and
-        travel while that layer computes.
-        """
-        return 5 if 2 * self.layer_bytes(taps) + SPARE_BYTES <= BLOCK_BYTES else 3
+        """Of the head's largest matrix."""
+        return self.skip * max(self.skip, self.part) * BYTES[self.precision]
 
 
 def head_parts(network: WaveNetConfig) -> int:
@@ -104,11 +95,12 @@ def head_parts(network: WaveNetConfig) -> int:
 
 
 def ring_rows(network: WaveNetConfig) -> tuple[int, ...]:
-    """Rows of each layer's ring: one more than the layer reaches back.
+    """Rows of each layer's ring: the least power of two above what the layer reaches back.
 
-    So the row that is written at a sample is none of those read at it, and one barrier a sample is enough.
+    A power of two, so that a mask does for a remainder. Above, so that the row written at a sample is none of those
+    read at it, and one barrier a sample is enough.
     """
-    return tuple(dilation * (network.kernel_size - 1) + 1 for dilation in network.dilations)
+    return tuple(1 << (dilation * (network.kernel_size - 1)).bit_length() for dilation in network.dilations)
 
 
 def _padded(width: int) -> int:

@@ -16,12 +16,11 @@ from torch import Tensor
 from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
-from ostinato.models.controls import FRAME
 from ostinato.models.fused.kernel import INTERPRETED
 from ostinato.models.fused.launch import Outputs, State, launch
 from ostinato.models.fused.packing import DTYPES, pack
 from ostinato.models.fused.shape import LANES, Padded, Precision, ring_rows
-from ostinato.models.fused.steering import steer
+from ostinato.models.fused.steering import Steering
 from ostinato.models.sampling.contract import (
     Build,
     SamplerError,
@@ -36,7 +35,7 @@ from ostinato.models.sampling.contract import (
 )
 from ostinato.models.sampling.torch_sampler import build_network
 
-LONGEST_LAUNCH: Final = 32
+LONGEST_LAUNCH: Final = 8
 """Hops of one launch: what the controls say of a block is held for the whole pool, a hop of each slot at a time."""
 
 
@@ -67,8 +66,11 @@ class FusedSampler:
         network = checkpoint.config.network
         self._shape = Padded.of(network, precision)
         self._packed = pack(checkpoint, precision, self._device)
-        self._network = build_network(checkpoint, self._device)
         self._state = silent(self._shape, sum(ring_rows(network)), slots, DTYPES[precision], self._device)
+        reference = build_network(checkpoint, self._device)
+        self._steering = Steering(reference, self._packed, self._state.amplitudes, LONGEST_LAUNCH)
+        # page-locked on a GPU: a copy into other memory goes through a buffer of the driver's, several times slower
+        self._drawn = torch.empty(slots * LONGEST_LAUNCH * network.hop, pin_memory=self._device.type == "cuda")
 
     @property
     def build(self) -> Build:
@@ -100,7 +102,9 @@ class FusedSampler:
             samples = block.shape[1] * hop
             heard = torch.empty(len(slots), samples, device=self._device)
             self._launch(slots, lanes, block, Outputs(heard))
-            out[:, first * hop : first * hop + samples] = heard.cpu().numpy()
+            drawn = self._drawn[: heard.numel()].view_as(heard)
+            drawn.copy_(heard)
+            out[:, first * hop : first * hop + samples] = drawn.numpy()
         return out
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -151,12 +155,8 @@ class FusedSampler:
 
     def _launch(self, slots: Sequence[int], lanes: Tensor, controls: NDArray[np.float32], out: Outputs) -> None:
         """One block: controls [b, F, channels] of these slots, F at least 1."""
-        named = lanes[: len(slots)].long()
-        frames = torch.zeros(controls.shape[1], self.slots, len(FRAME), device=self._device)
-        frames[:, named] = torch.from_numpy(controls.swapaxes(0, 1).copy()).to(self._device)
-        steering = steer(self._network, self._packed, frames, self._state.amplitudes)
-        launch(self.config.network, self._shape, self._packed, self._state, steering, lanes, out)
-        self._state.amplitudes[named] = steering.amplitudes[-1, named]
+        frames = self._steering(slots, controls)
+        launch(self.config.network, self._shape, self._packed, self._state, frames, lanes, out)
 
 
 def silent(shape: Padded, rows: int, slots: int, dtype: torch.dtype, device: torch.device) -> State:

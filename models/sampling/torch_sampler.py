@@ -19,6 +19,7 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import increment
+from ostinato.models.sampling.capture import captured
 from ostinato.models.sampling.contract import (
     Build,
     Snapshot,
@@ -221,19 +222,6 @@ class TorchSampler:
         return noise.uniform(words.flatten(1)[:, :draws]).to(torch.float32)  # type: ignore[no-any-return]
 
     def _capture(self) -> Callable[[], None]:
-        """Record one hop as a CUDA graph. The warm-up runs with no slot active, so it changes no state.
-
-        On a stream of its own, so that what libraries allocate at their first call is there before the capture. The
-        graph is replayed on the stream that also resets, restores and reads: they keep their order by themselves.
-        """
+        """One hop as a CUDA graph. It is recorded with no slot active, so it changes no state."""
         self._buffers.active.fill_(False)
-        side: torch.cuda.Stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self._hop()
-        torch.cuda.current_stream().wait_stream(side)
-        graph: torch.cuda.CUDAGraph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._hop()
-        return graph.replay
+        return captured(self._hop, self._device)

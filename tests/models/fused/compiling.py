@@ -1,4 +1,4 @@
-"""Compile the kernel for an H200, which takes no GPU, as the sampler would launch it; print what came out as JSON.
+"""Compile the kernel for an H100, which takes no GPU, as the sampler would launch it; print what came out as JSON.
 
 Run as a program without the interpreter: python compiling.py MODEL... Each model twice, drawing and probing.
 """
@@ -23,7 +23,7 @@ from ostinato.models.sampling import fused
 
 KERNEL: Any = kernel.draw_block
 TYPES = {torch.int32: "*i32", torch.int64: "*i64", torch.float32: "*fp32", torch.float16: "*fp16"}
-H200 = GPUTarget("cuda", 90, 32)
+H100 = GPUTarget("cuda", 90, 32)
 
 
 class Recorder:
@@ -49,16 +49,18 @@ def compiled(checkpoint: Checkpoint, probe: bool) -> dict[str, object]:
     else:
         sampler.advance([0], frames[None])
     options = dict(recorder.options)
-    launched = {name: options.pop(name) for name in ("num_warps", "num_stages")}
+    launched = {"num_warps": options.pop("num_warps")}
     names = [name for name in KERNEL.arg_names if name not in options]
     signature = dict.fromkeys(options, "constexpr")
     for name, argument in zip(names, recorder.arguments, strict=True):
         signature[name] = TYPES[argument.dtype] if isinstance(argument, torch.Tensor) else "i32"
     place = {name: (KERNEL.arg_names.index(name),) for name in KERNEL.arg_names}
-    aligned = {place[name]: [["tt.divisibility", 16]] for name in names if signature[name].startswith("*")}
+    given = dict(zip(names, recorder.arguments, strict=True))
+    even = [name for name in names if not isinstance(given[name], int) or given[name] % 16 == 0]
+    aligned = {place[name]: [["tt.divisibility", 16]] for name in even if name != "frames"}
     constants = {place[name]: value for name, value in options.items()}
     source = compiler.ASTSource(KERNEL, signature, constexprs=constants, attrs=aligned)
-    made = compiler.compile(source, target=H200, options=launched)
+    made = compiler.compile(source, target=H100, options=launched)
     return {
         "model": checkpoint.config.name,
         "probe": probe,

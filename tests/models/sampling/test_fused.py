@@ -1,6 +1,7 @@
 """The fused kernel under Triton's interpreter: the contract's promises, on networks small enough for it.
 
-The interpreter runs a program in one thread, so nothing here can show a missing barrier.
+The interpreter runs a program in one thread, so nothing here can show a missing barrier. With `TRITON_INTERPRET=0` the
+same promises are asked of a GPU.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.fused.kernel import INTERPRETED
 from ostinato.models.fused.shape import LANES, Precision
 from ostinato.models.sampling.contract import SamplerError, Snapshot
 from ostinato.models.sampling.fused import LONGEST_LAUNCH, FusedSampler
 from ostinato.models.sampling.torch_sampler import TorchSampler, build_network
 
+DEVICE = "cpu" if INTERPRETED else "cuda"
 HOP = 2
 KEY = 0xC0FFEE_0123_4567_89
 
@@ -105,7 +108,7 @@ def rounded(model: Checkpoint) -> Checkpoint:
 
 def test_same_as_the_reference_with_float32_weights(model: Checkpoint) -> None:
     frames, heard = controls(1, 7)[0], forced(7 * HOP)
-    sampler = FusedSampler(model, 3, "cpu", "float32")
+    sampler = FusedSampler(model, 3, DEVICE, "float32")
     sampler.reset(2, KEY)
     expected = reference(model, frames, heard)
     assert np.abs(sampler.probe(2, frames, heard) - expected).max() < 1e-5 * max(1.0, float(np.abs(expected).max()))
@@ -118,7 +121,7 @@ def test_half_departs_from_the_reference_by_the_rounding_of_levels_alone(model: 
     level's order: a handful of errors of 2^-11 in all, here held to eight.
     """
     frames, heard = controls(1, 7)[0], forced(7 * HOP)
-    sampler = FusedSampler(model, 1, "cpu", "float16")
+    sampler = FusedSampler(model, 1, DEVICE, "float16")
     sampler.reset(0, KEY)
     expected = reference(rounded(model), frames, heard)
     found = sampler.probe(0, frames, heard)
@@ -128,7 +131,7 @@ def test_half_departs_from_the_reference_by_the_rounding_of_levels_alone(model: 
 
 def test_draws_what_the_torch_sampler_draws(model: Checkpoint) -> None:
     frames = controls(1, 8)
-    sampler, other = FusedSampler(model, 2, "cpu", "float32"), TorchSampler(model, 2)
+    sampler, other = FusedSampler(model, 2, DEVICE, "float32"), TorchSampler(model, 2)
     for pool in (sampler, other):
         pool.reset(1, KEY)
     agree = np.abs(sampler.advance([1], frames) - other.advance([1], frames)) < 1e-4
@@ -138,7 +141,7 @@ def test_draws_what_the_torch_sampler_draws(model: Checkpoint) -> None:
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_chunk_free_and_resumable_to_the_bit(precision: Precision) -> None:
     frames = controls(1, 6)
-    sampler = FusedSampler(MODELS["logistics"], 3, "cpu", precision)
+    sampler = FusedSampler(MODELS["logistics"], 3, DEVICE, precision)
     sampler.reset(1, KEY)
     whole = sampler.advance([1], frames)
     sampler.reset(1, KEY)
@@ -153,7 +156,7 @@ def test_chunk_free_and_resumable_to_the_bit(precision: Precision) -> None:
 def test_a_call_longer_than_a_launch_is_cut_and_stays_the_same() -> None:
     model = small(hop=1, layers=1, head={"kind": "gaussian"})
     frames = controls(1, LONGEST_LAUNCH + 1)
-    sampler, other = FusedSampler(model, 1, "cpu", "float32"), TorchSampler(model, 1)
+    sampler, other = FusedSampler(model, 1, DEVICE, "float32"), TorchSampler(model, 1)
     for pool in (sampler, other):
         pool.reset(0, KEY)
     np.testing.assert_allclose(sampler.advance([0], frames), other.advance([0], frames), atol=1e-4)
@@ -166,7 +169,7 @@ def test_a_call_longer_than_a_launch_is_cut_and_stays_the_same() -> None:
 def test_streams_of_one_program_and_of_the_next_do_not_meet() -> None:
     count = LANES + 2
     frames = controls(count, 3)
-    sampler, alone = FusedSampler(MODELS["gaussian"], count + 1, "cpu", "float32"), TorchSampler(MODELS["gaussian"], 1)
+    sampler, alone = FusedSampler(MODELS["gaussian"], count + 1, DEVICE, "float32"), TorchSampler(MODELS["gaussian"], 1)
     order = np.random.default_rng(4).permutation(count)
     for slot in range(count):
         sampler.reset(slot, KEY + slot)
@@ -179,7 +182,7 @@ def test_streams_of_one_program_and_of_the_next_do_not_meet() -> None:
 
 def test_neighbours_change_no_bit_within_one_pool() -> None:
     frames = controls(3, 3)
-    sampler = FusedSampler(MODELS["logistics"], 3, "cpu", "float16")
+    sampler = FusedSampler(MODELS["logistics"], 3, DEVICE, "float16")
     for slot in range(3):
         sampler.reset(slot, KEY + slot)
     together = sampler.advance([2, 0, 1], frames)
@@ -188,7 +191,7 @@ def test_neighbours_change_no_bit_within_one_pool() -> None:
 
 
 def test_a_slot_that_is_not_named_is_untouched_and_reset_leaves_no_trace() -> None:
-    sampler = FusedSampler(MODELS["logistics"], 3, "cpu")
+    sampler = FusedSampler(MODELS["logistics"], 3, DEVICE)
     sampler.reset(1, KEY)
     sampler.advance([1], controls(1, 2))
     before = sampler.snapshot(1)
@@ -208,7 +211,7 @@ def test_a_temperature_of_zero_takes_the_likeliest_whatever_the_noise(model: Che
     frames[..., FRAME.index("temperature")] = 0
     drawn = []
     for key in (1, 2):
-        sampler = FusedSampler(model, 1, "cpu", "float32")
+        sampler = FusedSampler(model, 1, DEVICE, "float32")
         sampler.reset(0, KEY)
         sampler._state.key[0] = key  # other noise, the same phase
         drawn.append(sampler.advance([0], frames))
@@ -216,7 +219,7 @@ def test_a_temperature_of_zero_takes_the_likeliest_whatever_the_noise(model: Che
 
 
 def test_refuses_what_does_not_fit() -> None:
-    sampler = FusedSampler(MODELS["logistics"], 2, "cpu")
+    sampler = FusedSampler(MODELS["logistics"], 2, DEVICE)
     frames = controls(1, 1)
     with pytest.raises(SamplerError, match="slots: 2 is outside"):
         sampler.advance([2], frames)
@@ -226,17 +229,17 @@ def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(SamplerError, match=r"controls: instrument 2\.\.2 is outside 0\.\.1"):
         sampler.advance([0], frames)
     with pytest.raises(SamplerError, match="slots: 0"):
-        FusedSampler(MODELS["logistics"], 0, "cpu")
+        FusedSampler(MODELS["logistics"], 0, DEVICE)
     with pytest.raises(SamplerError, match="state"):
         sampler.restore(0, Snapshot("another", {}))
     with pytest.raises(SamplerError, match="state"):  # padded to the same width, and yet another model
-        sampler.restore(0, FusedSampler(small(residual_channels=5), 1, "cpu").snapshot(0))
+        sampler.restore(0, FusedSampler(small(residual_channels=5), 1, DEVICE).snapshot(0))
     with pytest.raises(SamplerError, match="state"):
-        sampler.restore(0, FusedSampler(MODELS["logistics"], 1, "cpu", "float32").snapshot(0))
+        sampler.restore(0, FusedSampler(MODELS["logistics"], 1, DEVICE, "float32").snapshot(0))
 
 
 def test_an_empty_step_draws_nothing() -> None:
-    sampler = FusedSampler(MODELS["logistics"], 2, "cpu")
+    sampler = FusedSampler(MODELS["logistics"], 2, DEVICE)
     assert sampler.advance([], np.zeros((0, 3, len(FRAME)), dtype=np.float32)).shape == (0, 3 * HOP)
     assert sampler.advance([1], np.zeros((1, 0, len(FRAME)), dtype=np.float32)).shape == (1, 0)
     assert sampler.probe(1, np.zeros((0, len(FRAME)), dtype=np.float32), forced(0)).shape == (0, 6)
