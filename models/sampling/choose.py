@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal, TypeAlias
 
 from ostinato.models.checkpoint import Checkpoint
@@ -22,8 +23,8 @@ def open_sampler(
 ) -> tuple[Sampler, str]:
     """A sampler with so many slots, and why it was taken. torch is imported only where its sampler is.
 
-    `auto` takes the native kernel on the CPU, and torch for CUDA or where the kernel was not built; and of its
-    precisions the fastest that keeps the model's quality: int8 where it was measured to cost hardly a bit.
+    `auto` takes the native kernel on the CPU, the fused one on CUDA, and torch where that one is not to be had; and of
+    the native precisions the fastest that keeps the model's quality: int8 where it was measured to cost hardly a bit.
 
     Args:
         checkpoint: the model.
@@ -37,7 +38,7 @@ def open_sampler(
         SamplerError: where what was asked for can't be had; the message names it.
     """
     if engine == "auto":
-        engine, why = _fastest(device)
+        engine, why = fastest(device)
     else:
         why = "asked for"
     if device == "cuda" and engine not in ("torch", "fused"):
@@ -57,9 +58,11 @@ def open_sampler(
     return TorchSampler(checkpoint, slots, device=_torch_device(device)), why
 
 
-def _fastest(device: DeviceName) -> tuple[EngineName, str]:
+def fastest(device: DeviceName) -> tuple[EngineName, str]:
+    """The engine that `auto` is, and why."""
     if device == "cuda":
-        return "torch", "the one that runs on cuda"
+        there = find_spec("triton") is not None
+        return ("fused", "the fastest on cuda") if there else ("torch", "the fused kernel needs triton, not found here")
     fault = _native_fault()
     return ("native", "the fastest on a CPU") if fault is None else ("torch", f"the native kernel is not here: {fault}")
 

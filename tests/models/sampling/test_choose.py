@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from ostinato.models import registry
+from ostinato.models.sampling import choose
 from ostinato.models.sampling.choose import EngineName, open_sampler
 from ostinato.models.sampling.contract import SamplerError
 
@@ -37,6 +38,14 @@ def test_fused_is_taken_on_a_cpu_under_the_interpreter() -> None:
     assert open_sampler(TINY, "fused", "cpu", 1, "float32")[0].build.precision == "float32"
     with pytest.raises(SamplerError, match="precision: 'int8' is for the native engine"):
         open_sampler(TINY, "fused", "cpu", 1, "int8")
+
+
+def test_auto_takes_the_fused_kernel_on_cuda_where_triton_is_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "find_spec", lambda _: object())
+    assert choose.fastest("cuda") == ("fused", "the fastest on cuda")
+    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    engine, why = choose.fastest("cuda")
+    assert (engine, "triton" in why) == ("torch", True)
 
 
 def test_fused_is_refused_by_what_it_lacks() -> None:
