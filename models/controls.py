@@ -92,9 +92,14 @@ class Trajectory:
         self.value = float(self.at(np.asarray([at]))[0])
         self.target, self.start, self.end = target, at, at + ramp
 
+    @property
+    def steady(self) -> bool:
+        """Whether it switched to its target, and so has one value from the last `steer` on."""
+        return self.end <= self.start
+
     def at(self, samples: NDArray[np.int64]) -> NDArray[np.float64]:
         """The value at each of these samples, none earlier than the last `steer`."""
-        if self.end <= self.start:
+        if self.steady:
             return np.full(samples.shape, self.target)
         done = np.clip((samples - self.start) / (self.end - self.start), 0.0, 1.0)
         return np.asarray(self.value + done * (self.target - self.value))
@@ -117,24 +122,26 @@ class VoiceTimeline:
         *,
         hop: int,
         sample_rate: int,
-        bend: NDArray[np.float64],
-        temperature: NDArray[np.float64],
+        bend: NDArray[np.float64] | float,
+        temperature: NDArray[np.float64] | float,
     ) -> NDArray[np.float32]:
         """`count` control frames from sample `first` on: float32 [count, len(FRAME)].
 
-        `bend` (cents) and `temperature` hold one value a hop: float64 [count].
+        `bend` (cents) and `temperature` hold one value a hop, float64 [count], or one for all.
         """
         samples = first + hop * np.arange(count)
-        released = np.zeros(count) if self.release is None else samples - self.release
-        gate = np.ones(count, dtype=bool) if self.release is None else released < 0
         frames = np.empty((count, len(FRAME)), dtype=np.float32)
         frames[:, 0] = self.note + bend / 100.0
         frames[:, 1] = self.velocity
-        frames[:, 2] = gate
+        frames[:, 2] = 1.0
         frames[:, 3] = (samples - self.onset) / sample_rate
-        frames[:, 4] = np.where(gate, 0.0, released / sample_rate)
+        frames[:, 4] = 0.0
         frames[:, 5] = self.instrument
         frames[:, 6] = temperature
+        if self.release is not None:
+            released = samples - self.release
+            frames[:, 2] = released < 0
+            frames[:, 4] = np.maximum(released, 0) / sample_rate
         return frames
 
 

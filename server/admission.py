@@ -6,8 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ostinato.server.capacity import Claim, DeliveryCost, live_rtf
-from ostinato.server.cost import fits
+from ostinato.server.capacity import Capacity, Claim
 from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Opening
 from ostinato.server.pacing import block_hops, frame_hops
@@ -34,15 +33,15 @@ class Admission:
 
     Args:
         pools: by the names of their models.
-        delivery: what delivering a block is seen to cost.
+        capacity: the time there is for live sessions.
         default_lead_ms: of a live session that names none.
         limits: of a session.
     """
 
     def __init__(
-        self, pools: Mapping[str, Pool], delivery: DeliveryCost, default_lead_ms: float, limits: SessionLimits
+        self, pools: Mapping[str, Pool], capacity: Capacity, default_lead_ms: float, limits: SessionLimits
     ) -> None:
-        self._pools, self._delivery, self._default_lead_ms = pools, delivery, default_lead_ms
+        self._pools, self._capacity, self._default_lead_ms = pools, capacity, default_lead_ms
         self._limits = limits
 
     def check(self, opening: Opening, owners: Iterable[str]) -> None:
@@ -81,7 +80,7 @@ class Admission:
         network = self._pools[start.model].card.config.network
         frame = frame_hops(start, network.hop, network.sample_rate)
         hops = block_hops(lead_ms, frame, network.hop, network.sample_rate)
-        return Claim(start.model, start.voices, hops * network.hop / network.sample_rate)
+        return Claim(start.model, start.voices, hops * network.hop / network.sample_rate, lead_ms / 1000.0)
 
     def _check_model(self, start: SessionStart) -> None:
         """Raise a ProtocolError where not even an idle server could."""
@@ -105,7 +104,7 @@ class Admission:
     ) -> tuple[int, ...]:
         """Slots, and for a live session time too, unless nobody else is live."""
         live = [claim_of(session) for session in sessions if session.live and not session.over]
-        if claim is not None and live and not fits(self._rtf([*live, claim], now)):
+        if claim is not None and live and not self._capacity.suffices([*live, claim], now):
             raise NoRoomError(f"{voices} live voices are asked for, and those that play leave no time for them")
         pool = self._pools[model]
         slots = pool.reserve(voices)
@@ -113,10 +112,7 @@ class Admission:
             raise NoRoomError(f"{voices} voices are asked for, {pool.free} of {pool.sampler.slots} are free")
         return slots
 
-    def _rtf(self, claims: Iterable[Claim], now: float) -> float:
-        return live_rtf(claims, {name: pool.cost for name, pool in self._pools.items()}, self._delivery, now)
-
 
 def claim_of(session: Session) -> Claim:
     """What an open live session asks of the engine."""
-    return Claim(session.model, session.voices, session.pacing.block_s)
+    return Claim(session.model, session.voices, session.pacing.block_s, session.pacing.lead_s)

@@ -5,7 +5,7 @@ Belongs to the engine's thread. Slots are held by sessions that are drawn, and b
 
 from __future__ import annotations
 
-import logging
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ from ostinato.server.session import Session
 from ostinato.server.waiting import WaitingLine
 from ostinato.server.witness import Witness
 
-log = logging.getLogger(__name__)
+EXPIRY_S: Final = 0.05  # between two looks for sessions that are idle
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Attendance:
         self._pools, self._admission, self._config, self._witness = pools, admission, config, witness
         self._kept = KeptSessions(config.resume_window_s, config.kept_bytes)
         self._line = WaitingLine(config.queue, config.queue_s)
+        self._looked_at = -math.inf  # for sessions that are idle
         self._drained_at: float | None = None  # when whoever is left is cut off
 
     @property
@@ -86,6 +87,10 @@ class Attendance:
 
     def look_after(self, now: float) -> None:
         """Let out who is done or gone, let in who waits, and keep what may be asked for again."""
+        if now >= self._looked_at + EXPIRY_S:
+            self._looked_at = now
+            for session in self.sessions.values():
+                session.expire(now, self._config.idle_s)
         for session in list(self.sessions.values()):
             if session.over or session.mailbox.hung_up:
                 self._out(session, now)

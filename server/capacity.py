@@ -1,22 +1,32 @@
-"""Whether the engine has time for one more live session: steps by their voices, deliveries by their blocks.
+"""Whether the engine has time for one more live session, and whether what it draws reaches every listener in time.
 
-Live sessions may take `LIVE_SHARE` of real time. A step of n voices costs what was measured; a block costs something
+Steps of live sessions may take `LIVE_SHARE` of real time, and with what is done beside them `MOST_SHARE`. A step of n voices costs what was measured; a block costs something
 more for each session that it is delivered to, and the shorter the blocks the more of them there are. All live
 sessions are drawn in the shortest block that one of them wants, so one with a short lead makes all of them dearer.
+
+And a listener who wants a block of b seconds has its lead less b in hand. Within that a background block may come
+first, then everybody's block is drawn, and then the event loop has to send it.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from ostinato.server.cost import RunningCost
+from ostinato.server.cost import RunningCost, fits
+from ostinato.server.scheduler import longest_background_s
 
-FIRST_DELIVERY_S: Final = 0.0001  # what one session's share of a block is taken to cost before one was delivered
+FIRST_COST_S: Final = 0.0001  # a session's share of a block beside its step, before one was delivered
+MOST_COST_S: Final = 0.001
+MOST_SHARE: Final = 0.92  # of real time that live sessions may take in all; 0.05 is kept for background work
+FIRST_DELAY_S: Final = 0.003  # from a block that is drawn to one that is sent, before one was, and at least
+MOST_DELAY_S: Final = 0.02
 SMOOTHING: Final = 0.02  # of a new measurement
-MOST_DELIVERY_S: Final = 0.001
+DEVIATIONS: Final = 4.0  # mean absolute ones, that a delay is foreseen to exceed its mean by
+FORGET_S: Final = 10.0  # after which what was seen counts a third
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +36,96 @@ class Claim:
     model: str
     voices: int
     block_s: float  # of audio
+    lead_s: float
 
 
-class DeliveryCost:
-    """Seconds that a block takes for each of its sessions beside the step that draws it, as seen."""
+class Overhead:
+    """What the engine does beside its steps, as seen, in seconds for each session and usual block. Told the time.
+
+    Where notes cut blocks there are more and shorter ones; so what is counted is how many usual ones they make up.
+
+    Args:
+        now: seconds of the engine's performance counter.
+    """
+
+    def __init__(self, now: float = 0.0) -> None:
+        self._spent_s, self._blocks = FIRST_COST_S, 1.0
+        self._awake_since, self._before = now, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """For one session and one usual block."""
+        return min(MOST_COST_S, self._spent_s / self._blocks)
+
+    def rested(self, since: float, now: float) -> None:
+        """The engine slept; what it did before that is for its next block."""
+        self._before += since - self._awake_since
+        self._awake_since = now
+
+    def delivered(self, now: float, step_s: float, blocks: float) -> None:
+        """Audio of so many usual blocks, of all sessions together, was handed over, its step having taken so long."""
+        spent = self._before + now - self._awake_since - step_s
+        self._awake_since, self._before = now, 0.0
+        self._spent_s += SMOOTHING * (spent - self._spent_s)
+        self._blocks += SMOOTHING * (blocks - self._blocks)
+
+
+class Delay:
+    """How long a block takes from being drawn to being sent: what is foreseen, by the mean and the spread of what was.
+
+    After Jacobson, "Congestion avoidance and control" (1988), who foresees round trips so.
+    """
 
     def __init__(self) -> None:
-        self.seconds = FIRST_DELIVERY_S
+        self._mean_s = self._deviation_s = self._seen_at = 0.0
 
-    def delivered(self, seconds: float, sessions: int) -> None:
-        """A block took so long beside its step, for so many sessions."""
-        if sessions:
-            each = min(MOST_DELIVERY_S, seconds / sessions)
-            self.seconds += SMOOTHING * (each - self.seconds)
+    def seen(self, seconds: float, now: float) -> None:
+        """A block was sent so long after it was drawn."""
+        apart = min(MOST_DELAY_S, seconds) - self._mean_s
+        self._mean_s += SMOOTHING * apart
+        self._deviation_s += SMOOTHING * (abs(apart) - self._deviation_s)
+        self._seen_at = now
+
+    def foreseen_s(self, now: float) -> float:
+        """Hardly any block takes longer; the longer ago the last one was, the less it counts."""
+        seen = (self._mean_s + DEVIATIONS * self._deviation_s) * math.exp((self._seen_at - now) / FORGET_S)
+        return max(FIRST_DELAY_S, seen)
 
 
-def live_rtf(claims: Iterable[Claim], costs: Mapping[str, RunningCost], delivery: DeliveryCost, now: float) -> float:
-    """Seconds of work per second of audio that these sessions ask for; infinite where it is not known."""
-    claims = tuple(claims)
-    if not claims:
-        return 0.0
-    voices: Counter[str] = Counter()
-    for claim in claims:
-        voices[claim.model] += claim.voices
-    steps = sum(costs[model].rtf(count, now) for model, count in voices.items())
-    return steps + len(claims) * delivery.seconds / min(claim.block_s for claim in claims)
+class Costed(Protocol):
+    """Something whose steps cost something."""
+
+    @property
+    def cost(self) -> RunningCost:
+        """Of its steps."""
+        ...
+
+
+class Capacity:
+    """What live sessions may ask of one engine.
+
+    Args:
+        pools: with what their steps cost, by model.
+        overhead: beside steps.
+        delay: of what is drawn.
+    """
+
+    def __init__(self, pools: Mapping[str, Costed], overhead: Overhead, delay: Delay) -> None:
+        self._pools, self._overhead, self._delay = pools, overhead, delay
+
+    def suffices(self, claims: Sequence[Claim], now: float) -> bool:
+        """Whether all of these can be live at once."""
+        if not claims:
+            return True
+        steps_rtf, block_s = self.steps_rtf(claims, now), min(claim.block_s for claim in claims)
+        rtf = steps_rtf + len(claims) * self._overhead.seconds / block_s
+        background_s = longest_background_s(min(claim.lead_s for claim in claims))
+        late_s = background_s + rtf * block_s + self._delay.foreseen_s(now)
+        return fits(steps_rtf) and rtf <= MOST_SHARE and all(late_s <= claim.lead_s - claim.block_s for claim in claims)
+
+    def steps_rtf(self, claims: Sequence[Claim], now: float) -> float:
+        """Seconds of steps per second of audio that these ask for; infinite where it is not known."""
+        voices: Counter[str] = Counter()
+        for claim in claims:
+            voices[claim.model] += claim.voices
+        return sum(self._pools[model].cost.rtf(count, now) for model, count in voices.items())

@@ -24,7 +24,7 @@ from ostinato.models.sampling.contract import Sampler
 from ostinato.server import session_log
 from ostinato.server.admission import Admission, full
 from ostinato.server.attendance import Attendance, AttendanceConfig
-from ostinato.server.capacity import DeliveryCost
+from ostinato.server.capacity import Capacity, Delay, Overhead
 from ostinato.server.latency import Monitor
 from ostinato.server.latency_report import LatencyReport, RecentReport
 from ostinato.server.limits import SessionLimits
@@ -92,8 +92,9 @@ class Engine:
         self._measured_at = -math.inf  # again since the models were loaded
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
         self._monitor = Monitor(time.monotonic(), rates)
-        self._delivery = DeliveryCost()
-        admission = Admission(self._pools, self._delivery, config.lead_ms, config.limits)
+        self._overhead, self._delay = Overhead(time.perf_counter()), Delay()
+        capacity = Capacity(self._pools, self._overhead, self._delay)
+        admission = Admission(self._pools, capacity, config.lead_ms, config.limits)
         self._attendance = Attendance(self._pools, admission, config.attendance, Witness(self._monitor))
         self._sessions = self._attendance.sessions
         self._scheduler = Scheduler()
@@ -214,16 +215,9 @@ class Engine:
             self._attendance.drain(self._drain_s, now)
         while not self._openings.empty():
             self._attendance.arrive(self._openings.get_nowait(), now)
-        for session in list(self._sessions.values()):
-            for at, message in session.mailbox.take():
-                with _guarded(session):
-                    if isinstance(message, Delivered):
-                        for miss in session.delivered(message):
-                            self._monitor.missed(miss)
-                    else:
-                        session.hear(message, at)
-            with _guarded(session):
-                session.expire(now, self._config.attendance.idle_s)
+        for session in self._sessions.values():
+            if session.mailbox.has_mail:
+                self._hear(session, now)
         played = bool(self._sessions)
         self._attendance.look_after(now)
         if self._drain_s is not None and self._attendance.empty:
@@ -231,6 +225,17 @@ class Engine:
         if now - self._reported_at >= STATS_S or (played and not self._sessions):
             self._report(now)
         self._announce()
+
+    def _hear(self, session: Session, now: float) -> None:
+        """Take what one listener said, and what became of its blocks."""
+        for at, message in session.mailbox.take():
+            with _guarded(session):
+                if isinstance(message, Delivered):
+                    self._delay.seen(message.sent_at - message.ready_at, now)
+                    for miss in session.delivered(message):
+                        self._monitor.missed(miss)
+                else:
+                    session.hear(message, at)
 
     def _schedule(self) -> Plan | None:
         now = time.monotonic()
@@ -325,7 +330,7 @@ class Engine:
         seconds = time.perf_counter() - block.began
         due = self._due if plan.live else math.inf
         self._monitor.block(now, plan.model, len(block.voices), row, block.hops, seconds, due)
-        self._delivery.delivered(seconds - block.step_s, len(block.voices))
+        self._overhead.delivered(time.perf_counter(), block.step_s, len(block.voices) * block.hops / plan.usual)
         self._scheduler.charge(replace(plan, voices=len(block.drawn)), seconds)
         self._announce()
 
@@ -352,7 +357,9 @@ class Engine:
 
     def _sleep(self, now: float, seconds: float) -> None:
         """For so long, or until somebody says something; the monitor is told how late it ends."""
+        since = time.perf_counter()
         woken = self._woken.wait(seconds)
+        self._overhead.rested(since, time.perf_counter())
         self._monitor.rested(now, now + seconds, time.monotonic(), self._woken_at if woken else None)
 
     def _report(self, now: float) -> None:

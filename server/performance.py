@@ -28,12 +28,12 @@ from ostinato.models.controls import ControlSpec, Trajectory, VoiceTimeline, nex
 from ostinato.models.noise import voice_key
 from ostinato.server.protocol import AHEAD_S, ControlUpdate, Event, NoteOff, NoteOn, ProtocolError, Warned
 from ostinato.server.steering import Steering
-from ostinato.server.voice import Voice
+from ostinato.server.voice import Voice, amplitude
 
 PENDING: Final = 8192  # events that may wait for their time
 
 Mix = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
-"""Voices [n, T] and their levels [n, T], float32 -> [T]: summed in the order of rows, limited."""
+"""Voices [n, T] and their levels, [n, T] or [n], float32 -> [T]: summed in the order of rows, limited."""
 
 
 def mix_natively(voices: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -183,7 +183,6 @@ class Performance:
 
     def controls(self, frames: int) -> list[tuple[int, NDArray[np.float32]]]:
         """The slots that sound and their control frames, float32 [frames, len(FRAME)], in order of ordinal."""
-        boundaries = self._boundaries(frames)[:-1]
         return [
             (
                 voice.slot,
@@ -192,8 +191,8 @@ class Performance:
                     frames,
                     hop=self.hop,
                     sample_rate=self.sample_rate,
-                    bend=self._course(voice, "bend").at(boundaries),
-                    temperature=self._course(voice, "temperature").at(boundaries),
+                    bend=self._values(voice, "bend", frames),
+                    temperature=self._values(voice, "temperature", frames),
                 ),
             )
             for voice in self._heard()
@@ -204,11 +203,8 @@ class Performance:
 
         `blocks` holds what was drawn for the slots of `controls`, in that order: float32 [voices, frames * hop].
         """
-        heard, boundaries = self._heard(), self._boundaries(frames)
-        audio = np.zeros(frames * self.hop, dtype=np.float32)
-        if heard:
-            levels = [v.level(self.clock, frames, self.hop, self._course(v, "gain").at(boundaries)) for v in heard]
-            audio = self._mix(blocks, np.stack(levels))
+        heard = self._heard()
+        audio = self._mix(blocks, self._levels(heard, frames)) if heard else np.zeros(frames * self.hop, np.float32)
         self.clock += frames * self.hop
         self._voices = [v for v in self._voices if v.end is None or v.end > self.clock]
         return audio
@@ -294,6 +290,20 @@ class Performance:
     def _boundaries(self, frames: int) -> NDArray[np.int64]:
         """The hop boundaries of a block, its end included: int64 [frames + 1]."""
         return self.clock + self.hop * np.arange(frames + 1, dtype=np.int64)
+
+    def _values(self, voice: Voice, name: str, frames: int) -> NDArray[np.float64] | float:
+        """A control at each hop of a block, float64 [frames]; or what it is throughout."""
+        course = self._course(voice, name)
+        return course.target if course.steady else course.at(self._boundaries(frames)[:-1])
+
+    def _levels(self, voices: Sequence[Voice], frames: int) -> NDArray[np.float32]:
+        """What the voices of a block are multiplied with: float32 [n, frames * hop], or [n] where none changes."""
+        end, courses = self.clock + frames * self.hop, [self._course(voice, "gain") for voice in voices]
+        if all(course.steady for course in courses) and all(v.end is None or v.end > end for v in voices):
+            return amplitude(np.array([course.target for course in courses])).astype(np.float32)
+        boundaries = self._boundaries(frames)
+        levels = zip(voices, courses, strict=True)
+        return np.stack([v.level(self.clock, frames, self.hop, course.at(boundaries)) for v, course in levels])
 
     def _course(self, voice: Voice, name: str) -> Trajectory:
         return voice.own.get(name, self._steering[name])

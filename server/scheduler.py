@@ -46,6 +46,12 @@ class Plan:
     hops: int
     live: bool
     voices: int
+    usual: int = 1  # hops of a block that nothing cuts
+
+
+def longest_background_s(least_lead_s: float) -> float:
+    """What a fast block may take while a live session with this lead is open."""
+    return min(FAST_BLOCK_S, FAST_LEAD_SHARE * least_lead_s)
 
 
 class Scheduler:
@@ -91,13 +97,13 @@ class Scheduler:
             short = max(1, min(first.block, hops))
             aside = [d for d in peers if not d.in_stride and 4 * d.room >= 3 * short]
             if self._seconds(aside, short) + self._seconds(peers, hops) <= _least_slack(live, now):
-                return _together(aside, min(short, *(d.room for d in aside)))
+                return _together(aside, min(short, *(d.room for d in aside)), hops)
             hops = max(1, min(hops, first.room))
         together = [d for d in peers if d is first or 4 * d.room >= 3 * hops]
         seconds = self._seconds(together, hops)
         if now + seconds > first.deadline:  # it goes without those who have time
             together = [d for d in together if d is first or d.deadline < now + 2 * seconds]
-        return _together(together, min(hops, *(d.room for d in together)))
+        return _together(together, min(hops, *(d.room for d in together)), min(d.usual for d in live))
 
     def _seconds(self, demands: Sequence[Demand], hops: int) -> float:
         """What a block of all of these is expected to take."""
@@ -108,15 +114,15 @@ class Scheduler:
         first = fast[0]
         peers = [d for d in fast if d.model == first.model]
         if least_lead_s is None:
-            return _together(peers, min(min(d.room, d.block) for d in peers))
-        longest_s = min(FAST_BLOCK_S, FAST_LEAD_SHARE * least_lead_s)
+            return _together(peers, min(min(d.room, d.block) for d in peers), first.block)
+        longest_s = longest_background_s(least_lead_s)
         chosen, voices = [first], first.voices
         for demand in peers[1:]:
             if self._hop_cost(first.model, voices + demand.voices) <= longest_s:
                 chosen.append(demand)
                 voices += demand.voices
         affordable = int(longest_s / max(self._hop_cost(first.model, voices), 1e-9))
-        return _together(chosen, max(1, min(affordable, *(min(d.room, d.block) for d in chosen))))
+        return _together(chosen, max(1, min(affordable, *(min(d.room, d.block) for d in chosen))), first.block)
 
     def _hop_cost(self, model: str, voices: int) -> float:
         """Seconds of one hop of so many voices, or a bound by what was seen: no line leads from many to a few.
@@ -147,6 +153,6 @@ def _least_slack(live: Iterable[Demand], now: float) -> float:
     return min((d.deadline for d in live if d.in_stride), default=math.inf) - now
 
 
-def _together(demands: Sequence[Demand], hops: int) -> Plan:
+def _together(demands: Sequence[Demand], hops: int, usual: int) -> Plan:
     sessions = tuple(d.session for d in demands)
-    return Plan(demands[0].model, sessions, hops, demands[0].live, sum(d.voices for d in demands))
+    return Plan(demands[0].model, sessions, hops, demands[0].live, sum(d.voices for d in demands), usual)

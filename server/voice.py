@@ -53,9 +53,13 @@ class Voice:
         `gain` (dB) holds its value at each hop boundary, the one after the block included: float64 [frames + 1].
         Between them the level moves in a straight line, so it has no step; over the voice's last hop it falls to 0.
         """
-        amplitude = 10.0 ** (gain / 20.0)
-        within = np.arange(hop) / hop
-        level = amplitude[:-1, None] + np.diff(amplitude)[:, None] * within  # [frames, hop]
+        ends, within = amplitude(gain), np.arange(hop) / hop
+        level = ends[:-1, None] + np.diff(ends)[:, None] * within  # [frames, hop]
         if self.end is not None and first + frames * hop >= self.end:
             level[-1] *= np.arange(hop - 1, -1, -1) / hop
         return level.reshape(-1).astype(np.float32)
+
+
+def amplitude(gain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factors of gains in dB, the same wherever a gain stands in its array."""
+    return np.asarray(10.0 ** (gain / 20.0))

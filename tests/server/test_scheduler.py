@@ -13,7 +13,7 @@ def demand(session: str, **fields: Any) -> Demand:  # noqa: ANN401
 
 def test_the_listener_who_runs_dry_first_goes_first() -> None:
     demands = [demand("a", deadline=2.0, model="m"), demand("b", deadline=1.0, model="n")]
-    assert Scheduler().choose(demands, now=0.0, least_lead_s=0.2) == Plan("n", ("b",), 4, True, 1)
+    assert Scheduler().choose(demands, now=0.0, least_lead_s=0.2) == Plan("n", ("b",), 4, True, 1, 4)
 
 
 def test_others_of_the_model_that_can_take_three_quarters_ride_along() -> None:

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.server.capacity import Claim, DeliveryCost, live_rtf
-from ostinato.server.cost import RunningCost, StepCost, fits
+from ostinato.server.capacity import Capacity, Claim, Delay, Overhead
+from ostinato.server.cost import RunningCost, StepCost
 from ostinato.server.pacing import Pacing
 from ostinato.server.scheduler import FAST_SHARE, Demand, Plan, Scheduler
 
@@ -34,6 +34,11 @@ class Machine:
 
     def cost(self) -> RunningCost:
         return RunningCost(StepCost(tuple((n, self.fixed + self.each * n) for n in range(1, SLOTS + 1))))
+
+
+@dataclass(frozen=True)
+class Model:
+    cost: RunningCost
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Seat:
 
     @property
     def claim(self) -> Claim:
-        return Claim(self.guest.model, self.guest.voices, self.pacing.block_s)
+        return Claim(self.guest.model, self.guest.voices, self.pacing.block_s, self.pacing.lead_s)
 
 
 @dataclass
@@ -77,9 +82,9 @@ class Hall:
     fast_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.scheduler, self.delivery = Scheduler(), DeliveryCost()
-        self.delivery.seconds = self.machine.delivery_s
-        self.costs = {model: self.machine.cost() for model in "mn"}
+        self.scheduler, overhead = Scheduler(), Overhead()
+        overhead._spent_s = self.machine.delivery_s
+        self.capacity = Capacity(dict.fromkeys("mn", Model(self.machine.cost())), overhead, Delay())
         self.served = {f"f{i}": 0.0 for i in range(self.fast)}
         self.longest_wait = 0.0
 
@@ -87,7 +92,7 @@ class Hall:
         seat = Seat(guest, Pacing(guest.lead_ms, FRAME, HOP, RATE))
         claims = [other.claim for other in self.seats.values()]
         taken = sum(other.guest.voices for other in self.seats.values() if other.guest.model == guest.model)
-        if taken + guest.voices <= SLOTS and fits(live_rtf([*claims, seat.claim], self.costs, self.delivery, self.now)):
+        if taken + guest.voices <= SLOTS and self.capacity.suffices([*claims, seat.claim], self.now):
             self.seats[name] = seat
         else:
             self.refused += 1
