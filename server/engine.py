@@ -11,25 +11,21 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.sampling.contract import Sampler
 from ostinato.server import session_log
 from ostinato.server.admission import Admission, full
 from ostinato.server.attendance import Attendance, AttendanceConfig
 from ostinato.server.capacity import Capacity, Delay, Overhead
+from ostinato.server.drawing import Drawing
+from ostinato.server.guarded import guarded
 from ostinato.server.latency import Monitor
 from ostinato.server.latency_report import LatencyReport, RecentReport
 from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Delivered, Opening, announce
-from ostinato.server.measurements import Step
 from ostinato.server.pool import Card, Pool, SamplerConfig, WarmUp
 from ostinato.server.protocol import (
     CloseCode,
@@ -57,17 +53,6 @@ class EngineConfig:
     lead_ms: float = 200.0
     attendance: AttendanceConfig = field(default_factory=AttendanceConfig)
     limits: SessionLimits = field(default_factory=SessionLimits)
-
-
-@dataclass(frozen=True)
-class Block:
-    """What was drawn for the sessions of a plan."""
-
-    began: float
-    hops: int
-    step_s: float  # of it, drawing
-    drawn: NDArray[np.float32]  # [voices of all, hops * hop]
-    voices: dict[str, int]  # rows of each session, in order
 
 
 class Engine:
@@ -98,6 +83,7 @@ class Engine:
         self._attendance = Attendance(self._pools, admission, config.attendance, Witness(self._monitor))
         self._sessions = self._attendance.sessions
         self._scheduler = Scheduler()
+        self._drawing = Drawing(self._pools, self._sessions, self._scheduler, self._monitor, self._overhead)
         self._due = math.inf  # when the first live listener of the plan runs dry
         self._report(time.monotonic())
 
@@ -175,8 +161,7 @@ class Engine:
                 if plan is None:
                     self._rest()
                 else:
-                    for part in self._parts(plan):
-                        self._deliver(part, self._advance(part))
+                    self._drawing.perform(plan, self._due)
         except Exception as error:
             self.fault = error
             log.exception("the engine stopped")
@@ -229,7 +214,7 @@ class Engine:
     def _hear(self, session: Session, now: float) -> None:
         """Take what one listener said, and what became of its blocks."""
         for at, message in session.mailbox.take():
-            with _guarded(session):
+            with guarded(session):
                 if isinstance(message, Delivered):
                     self._delay.seen(message.sent_at - message.ready_at, now)
                     for miss in session.delivered(message):
@@ -241,98 +226,13 @@ class Engine:
         now = time.monotonic()
         demands: list[Demand] = []
         for session in self._sessions.values():
-            with _guarded(session):
+            with guarded(session):
                 demand = session.demand(now)
                 if demand is not None:
                     demands.append(demand)
         self._due = min((d.deadline for d in demands if d.live), default=math.inf)
         leads = (s.pacing.lead_s for s in self._sessions.values() if s.live and s.running)
         return self._scheduler.choose(demands, now=now, least_lead_s=min(leads, default=None))
-
-    def _parts(self, plan: Plan) -> Iterator[Plan]:
-        """The plan, cut where voices begin, change or end: most sessions in one step, the others from change to change.
-
-        So nobody's block is cut by a neighbour's notes.
-        """
-        left = dict.fromkeys(plan.sessions, plan.hops)
-        while left:
-            ahead = dict(left)
-            for session_id in left:
-                self._begin(session_id, ahead)
-            whole = [session_id for session_id, hops in ahead.items() if hops == plan.hops]
-            sessions = tuple(whole or left)
-            part = replace(plan, sessions=sessions, hops=min(ahead[i] for i in sessions))
-            yield part
-            for session_id in sessions:
-                left[session_id] -= part.hops
-            left = {i: hops for i, hops in left.items() if hops > 0 and self._sessions[i].goes_on}
-
-    def _begin(self, session_id: str, ahead: dict[str, int]) -> None:
-        """Apply what is due in a session, and hold its hops `ahead` to those before something changes."""
-        session = self._sessions[session_id]
-        with _guarded(session):
-            for slot, key in session.begin_block().resets:
-                self._pools[session.model].sampler.reset(slot, key)
-            ahead[session_id] = session.performance.frames_until_change(ahead[session_id])
-
-    def _advance(self, plan: Plan) -> Block:
-        """Draw the next hops of every voice of the plan's sessions, all together."""
-        began, sampler = time.perf_counter(), self._pools[plan.model].sampler
-        sessions, hops = [self._sessions[i] for i in plan.sessions], plan.hops
-        slots: list[int] = []
-        frames: list[NDArray[np.float32]] = []
-        voices: dict[str, int] = {}
-        for session in sessions:
-            with _guarded(session):
-                sounding = [] if session.over else session.performance.controls(hops)
-                slots += [slot for slot, _ in sounding]
-                frames += [controls for _, controls in sounding]
-                voices[session.id] = len(sounding)
-        samples = hops * sampler.config.network.hop
-        if not frames:
-            return Block(began, hops, 0.0, np.zeros((0, samples), dtype=np.float32), voices)
-        stepping = time.perf_counter()
-        drawn = self._step(plan, sampler, slots, np.stack(frames), voices)
-        return Block(began, hops, time.perf_counter() - stepping, drawn, voices)
-
-    def _step(
-        self,
-        plan: Plan,
-        sampler: Sampler,
-        slots: list[int],
-        controls: NDArray[np.float32],
-        voices: Mapping[str, int],
-    ) -> NDArray[np.float32]:
-        """One call of the sampler, timed for whom it draws. Where it fails, the sessions that it was for end."""
-        began = time.perf_counter()
-        try:
-            drawn = sampler.advance(slots, controls)
-        except Exception as error:
-            for session in (self._sessions[i] for i in plan.sessions):
-                with _guarded(session):
-                    raise error
-            return np.zeros((len(slots), controls.shape[1] * sampler.config.network.hop), dtype=np.float32)
-        step = Step(time.monotonic(), time.perf_counter() - began, drawn.shape[1], len(slots))
-        self._monitor.stepped(plan.model, step, voices)
-        audio_s = step.samples / sampler.config.network.sample_rate
-        self._pools[plan.model].cost.drawn(step.streams, step.seconds, audio_s, step.at)
-        return drawn
-
-    def _deliver(self, plan: Plan, block: Block) -> None:
-        """Mix each session's voices and hand the audio to its connection."""
-        row, now = 0, time.monotonic()
-        for session_id, voices in block.voices.items():
-            session = self._sessions[session_id]
-            if not session.over:
-                with _guarded(session):
-                    session.deliver(session.performance.mix(block.drawn[row : row + voices], block.hops), now)
-            row += voices
-        seconds = time.perf_counter() - block.began
-        due = self._due if plan.live else math.inf
-        self._monitor.block(now, plan.model, len(block.voices), row, block.hops, seconds, due)
-        self._overhead.delivered(time.perf_counter(), block.step_s, len(block.voices) * block.hops / plan.usual)
-        self._scheduler.charge(replace(plan, voices=len(block.drawn)), seconds)
-        self._announce()
 
     def _announce(self) -> None:
         """Let the connections know of what their mailboxes hold."""
@@ -384,16 +284,3 @@ class Engine:
             mailbox.refuse(leaving)
             announce([mailbox])
         self.drained.set()
-
-
-@contextmanager
-def _guarded(session: Session) -> Iterator[None]:
-    """Whatever goes wrong inside is this session's affair alone."""
-    try:
-        yield
-    except ProtocolError as error:
-        session.fail(error)
-    except Exception:
-        log.exception("session %s failed", session.id)
-        message = "something went wrong in the server; the session is lost"
-        session.fail(ProtocolError("internal", message, kind="internal", close=CloseCode.INTERNAL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Sequence
@@ -122,6 +123,9 @@ async def _announce(server: uvicorn.Server, listener: socket.socket, engine: Eng
             server.should_exit = True
             return
         await asyncio.sleep(LOOK_AGAIN_S)
+    # what was loaded stays; a collection that walks through it holds engine and event loop up for 50 ms
+    gc.collect()
+    gc.freeze()
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     for w in engine.warm_ups:
