@@ -21,7 +21,7 @@ from ostinato.server.session import Session
 from ostinato.server.waiting import WaitingLine
 from ostinato.server.witness import Witness
 
-EXPIRY_S: Final = 0.05  # between two looks for sessions that are idle
+LOOK_S: Final = 0.05  # between two looks for sessions that are idle, or kept for too long
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,18 @@ class Attendance:
         self._pools, self._admission, self._config, self._witness = pools, admission, config, witness
         self._kept = KeptSessions(config.resume_window_s, config.kept_bytes)
         self._line = WaitingLine(config.queue, config.queue_s)
-        self._looked_at = -math.inf  # for sessions that are idle
+        self._looked_at = -math.inf
         self._drained_at: float | None = None  # when whoever is left is cut off
 
     @property
     def waiting(self) -> int:
         """How many wait for room."""
         return len(self._line)
+
+    @property
+    def kept(self) -> int:
+        """How many sessions are kept for listeners that may come back."""
+        return len(self._kept)
 
     @property
     def empty(self) -> bool:
@@ -87,15 +92,15 @@ class Attendance:
 
     def look_after(self, now: float) -> None:
         """Let out who is done or gone, let in who waits, and keep what may be asked for again."""
-        if now >= self._looked_at + EXPIRY_S:
+        if now >= self._looked_at + LOOK_S:
             self._looked_at = now
             for session in self.sessions.values():
                 session.expire(now, self._config.idle_s)
+            for session in self._kept.give_up(now):
+                self._witness.closed(session, now)
         for session in list(self.sessions.values()):
             if session.over or session.mailbox.hung_up:
                 self._out(session, now)
-        for session in self._kept.give_up(now):
-            self._witness.closed(session, now)
         self._look_after_line(now)
         if self._drained_at is not None and now >= self._drained_at:
             self._cut_off(now)
@@ -221,7 +226,8 @@ class Attendance:
             return
         if not session.over:
             self._witness.dropped(session)
-        self._kept.keep(session, voices, now)
+        for gone in self._kept.keep(session, voices, now):
+            self._witness.closed(gone, now)
 
     def _carry_on(self, session: Session, opening: Opening, resume: Resume, now: float) -> None:
         session.carry_on(opening.mailbox, resume.next_sample, now)

@@ -1,8 +1,9 @@
 """Whether the engine has time for one more live session, and whether what it draws reaches every listener in time.
 
-Steps of live sessions may take `LIVE_SHARE` of real time, and with what is done beside them `MOST_SHARE`. A step of n voices costs what was measured; a block costs something
-more for each session that it is delivered to, and the shorter the blocks the more of them there are. All live
-sessions are drawn in the shortest block that one of them wants, so one with a short lead makes all of them dearer.
+Steps of live sessions may take `LIVE_SHARE` of real time, and with what is done beside them `MOST_SHARE`. A step of n
+voices costs what was measured; a block costs something more for each session that it is delivered to, and the shorter
+the blocks the more of them there are. All live sessions are drawn in the shortest block that one of them wants, so one
+with a short lead makes all of them dearer.
 
 And a listener who wants a block of b seconds has its lead less b in hand. Within that a background block may come
 first, then everybody's block is drawn, and then the event loop has to send it.
@@ -25,8 +26,7 @@ MOST_SHARE: Final = 0.92  # of real time that live sessions may take in all; 0.0
 FIRST_DELAY_S: Final = 0.003  # from a block that is drawn to one that is sent, before one was, and at least
 MOST_DELAY_S: Final = 0.02
 SMOOTHING: Final = 0.02  # of a new measurement
-DEVIATIONS: Final = 4.0  # mean absolute ones, that a delay is foreseen to exceed its mean by
-FORGET_S: Final = 10.0  # after which what was seen counts a third
+FORGET_S: Final = 10.0  # after which a delay that was seen counts a third
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +71,24 @@ class Overhead:
 
 
 class Delay:
-    """How long a block takes from being drawn to being sent: what is foreseen, by the mean and the spread of what was.
+    """How long a block may take from being drawn to being sent: the longest that was seen, let go of slowly.
 
-    After Jacobson, "Congestion avoidance and control" (1988), who foresees round trips so.
+    One that comes late once a second is heard once a second, so neither a mean nor a percentile would do.
     """
 
     def __init__(self) -> None:
-        self._mean_s = self._deviation_s = self._seen_at = 0.0
+        self._longest_s = self._seen_at = 0.0
 
     def seen(self, seconds: float, now: float) -> None:
         """A block was sent so long after it was drawn."""
-        apart = min(MOST_DELAY_S, seconds) - self._mean_s
-        self._mean_s += SMOOTHING * apart
-        self._deviation_s += SMOOTHING * (abs(apart) - self._deviation_s)
-        self._seen_at = now
+        self._longest_s, self._seen_at = max(min(MOST_DELAY_S, seconds), self._kept_s(now)), now
 
     def foreseen_s(self, now: float) -> float:
-        """Hardly any block takes longer; the longer ago the last one was, the less it counts."""
-        seen = (self._mean_s + DEVIATIONS * self._deviation_s) * math.exp((self._seen_at - now) / FORGET_S)
-        return max(FIRST_DELAY_S, seen)
+        """Hardly any block takes longer."""
+        return max(FIRST_DELAY_S, self._kept_s(now))
+
+    def _kept_s(self, now: float) -> float:
+        return self._longest_s * math.exp((self._seen_at - now) / FORGET_S)
 
 
 class Costed(Protocol):

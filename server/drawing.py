@@ -138,9 +138,8 @@ class Drawing:
                     session.deliver(session.performance.mix(block.drawn[row : row + voices], block.hops), now)
             row += voices
         seconds = time.perf_counter() - block.began
-        self._monitor.block(
-            now, plan.model, len(block.voices), row, block.hops, seconds, due if plan.live else math.inf
-        )
+        due = due if plan.live else math.inf
+        self._monitor.block(now, plan.model, len(block.voices), row, block.hops, seconds, due)
         self._overhead.delivered(time.perf_counter(), block.step_s, len(block.voices) * block.hops / plan.usual)
         self._scheduler.charge(replace(plan, voices=len(block.drawn)), seconds)
         announce(session.mailbox for session in self._sessions.values())

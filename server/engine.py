@@ -268,7 +268,8 @@ class Engine:
         cpu_s = time.thread_time() if threading.current_thread() is self._thread else 0.0
         with self._monitor.reporting():
             self._monitor.second(now, [(s.model, s.latency) for s in self._sessions.values()])
-            self.reading = self._monitor.read(now, cpu_s, tuple(s.reading(now) for s in self._sessions.values()))
+            there, attendance = tuple(s.reading(now) for s in self._sessions.values()), self._attendance
+            self.reading = self._monitor.read(now, cpu_s, there, attendance.waiting, attendance.kept)
         session_log.missed(self._monitor.fresh_misses())
         for session in self._sessions.values():
             if session.sounded:

@@ -7,25 +7,23 @@ drawn and may not have arrived stands in its ring of sent audio.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ostinato.models.sampling.contract import Snapshot
 from ostinato.server.session import Session
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """One session without a listener."""
 
     session: Session
+    voices: Mapping[int, Snapshot]  # by the slot that each was drawn in
     until: float  # when it is given up
-    voices: Mapping[int, Snapshot] = field(default_factory=dict)  # by the slot that each was drawn in
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that is held for it."""
+    def __post_init__(self) -> None:
         states = sum(array.nbytes for state in self.voices.values() for array in state.arrays.values())
-        return states + self.session.outlet.sent.nbytes
+        self.nbytes = states + self.session.outlet.sent.nbytes
 
 
 class KeptSessions:
@@ -39,6 +37,7 @@ class KeptSessions:
     def __init__(self, window_s: float, most_bytes: int) -> None:
         self._window_s, self._most_bytes = window_s, most_bytes
         self._kept: dict[str, Kept] = {}  # by session id
+        self._nbytes = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -46,10 +45,15 @@ class KeptSessions:
     def __iter__(self) -> Iterator[Kept]:
         return iter(tuple(self._kept.values()))
 
-    def keep(self, session: Session, voices: Mapping[int, Snapshot], now: float) -> None:
-        """Keep a session for the window."""
-        if self._window_s > 0.0:
-            self._kept[session.id] = Kept(session, now + self._window_s, voices)
+    def keep(self, session: Session, voices: Mapping[int, Snapshot], now: float) -> list[Session]:
+        """Keep a session for the window: those that are given up for it, itself where there is no room at all."""
+        kept = Kept(session, voices, now + self._window_s)
+        self._kept[session.id] = kept
+        self._nbytes += kept.nbytes
+        gone = []
+        while self._kept and (self._nbytes > self._most_bytes or self._window_s == 0.0):
+            gone.append(self.take(next(iter(self._kept.values())).session).session)
+        return gone
 
     def hold(self, session: Session, now: float) -> None:
         """Let its window begin anew: its listener is there, and waits for room."""
@@ -57,18 +61,13 @@ class KeptSessions:
 
     def take(self, session: Session) -> Kept:
         """Hand one out, to be carried on."""
-        return self._kept.pop(session.id)
+        kept = self._kept.pop(session.id)
+        self._nbytes -= kept.nbytes
+        return kept
 
     def give_up(self, now: float) -> list[Session]:
-        """Let go of those whose time is over or whose listener has had everything, and of the longest kept."""
-        gone = [k for k in self if k.until <= now or (k.session.over and k.session.mailbox.left)]
-        for kept in gone:
-            del self._kept[kept.session.id]
-        total = sum(kept.nbytes for kept in self)
-        for kept in self:
-            if total <= self._most_bytes:
-                break
-            total -= kept.nbytes
-            del self._kept[kept.session.id]
-            gone.append(kept)
-        return [kept.session for kept in gone]
+        """Let go of those whose time is over, or whose listener has had everything."""
+        gone = [k.session for k in self if k.until <= now or (k.session.over and k.session.mailbox.left)]
+        for session in gone:
+            self.take(session)
+        return gone

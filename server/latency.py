@@ -175,8 +175,10 @@ class Monitor:
         self._count_blocks()
         self._count_rests()
 
-    def read(self, now: float, cpu_s: float, sessions: tuple[SessionReading, ...]) -> Reading:
-        """What was measured, with the processor time of the engine's thread and the sessions that are open."""
+    def read(
+        self, now: float, cpu_s: float, sessions: tuple[SessionReading, ...], waiting: int = 0, kept: int = 0
+    ) -> Reading:
+        """What was measured, with the processor time of the engine's thread, the sessions that are open, and others."""
         while self._ended and self._ended[0].at < now - LOOK_BACK_S:
             self._ended.popleft()
         while self._misses and self._misses[0].at < now - LOOK_BACK_S:
@@ -195,6 +197,8 @@ class Monitor:
             refused=dict(self._refused),
             misses=tuple(self._misses),
             sessions=sessions,
+            waiting=waiting,
+            kept=kept,
             ended=tuple(self._ended),
         )
 

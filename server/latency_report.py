@@ -73,6 +73,8 @@ class EngineReport(BaseModel):
     model_config = ConfigDict(frozen=True)
     models: dict[str, ModelReport]
     streams: int  # voices that sound
+    waiting: int  # listeners, for room
+    kept: int  # sessions whose listeners are gone and may come back
     block_ms: Spread  # from choosing a block to handing it to the connections
     wait_ms: Spread  # a block waits for the event loop
     send_ms: Spread  # the socket takes it

@@ -118,7 +118,11 @@ class MonitorCollector(Collector):
         )
         for cause, count in self._reading.causes.items():
             underruns.add_metric((cause,), count)
-        yield from (streams, sessions, rejected, underruns)
+        waiting = GaugeMetricFamily("ostinato_queue_length", "Listeners that wait for room.", self._reading.waiting)
+        kept = GaugeMetricFamily(
+            "ostinato_sessions_kept", "Sessions whose listeners are gone and may come back.", self._reading.kept
+        )
+        yield from (streams, sessions, waiting, kept, rejected, underruns)
 
     def _engine(self) -> Iterator[Metric]:
         times = self._reading.times[-1]

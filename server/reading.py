@@ -100,6 +100,8 @@ class Reading:
     refused: Mapping[str, int]  # sessions since the start, by code
     misses: tuple[Miss, ...]  # of the last minute
     sessions: tuple[SessionReading, ...]
+    waiting: int  # listeners, for room
+    kept: int  # sessions whose listeners may come back
     ended: tuple[Ended, ...]  # in the last minute
 
     @property
@@ -149,6 +151,8 @@ class Reading:
         return EngineReport(
             models={name: model.report() for name, model in self.models.items()},
             streams=self.streams,
+            waiting=self.waiting,
+            kept=self.kept,
             block_ms=together("block"),
             wait_ms=together("wait"),
             send_ms=together("send"),

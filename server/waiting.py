@@ -9,7 +9,8 @@ from typing import Final
 from ostinato.server.mailbox import Opening
 from ostinato.server.protocol import QueueUpdate
 
-UPDATE_S: Final = 1.0  # between two updates to one who waits
+UPDATE_S: Final = 1.0  # between two updates to one who waits, where the estimate has changed
+SILENCE_S: Final = 5.0  # and where nothing has: a listener is to know that it still waits
 REMEMBERED: Final = 0.3  # weight of the newest of the times between departures
 
 
@@ -104,9 +105,9 @@ class WaitingLine:
             moved = place.told is None or place.told.position != position
             if moved or now - place.told_at >= UPDATE_S:
                 update = QueueUpdate(position=position, eta_s=self.eta_s(position))
-                if update != place.told:
+                if update != place.told or now - place.told_at >= SILENCE_S:
                     place.opening.mailbox.put(update)
-                place.told, place.told_at = update, now
+                    place.told, place.told_at = update, now
 
     def _remove(self, which: Callable[[Place], bool]) -> list[Opening]:
         out = [place for place in self._places if which(place)]

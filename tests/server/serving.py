@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,10 +123,17 @@ class Heard:
         return np.frombuffer(self.pcm, dtype="<i2")
 
 
+class Served(Protocol):
+    """Whatever serves, in this process or another."""
+
+    @property
+    def stream_url(self) -> str: ...
+
+
 class Listener:
     """One session, from a client's side."""
 
-    def __init__(self, serving: Serving, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, serving: Served, **options: Any) -> None:  # noqa: ANN401
         self._open = ExitStack()
         # whoever leaves with audio unread never reads the server's close
         settings = {"subprotocols": [Subprotocol(SUBPROTOCOL)], "max_size": None, "close_timeout": 0.5, **options}

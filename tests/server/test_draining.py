@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -23,6 +16,7 @@ from ostinato.server.protocol import (
     SessionCreated,
     SessionEnd,
 )
+from tests.server.processes import process
 from tests.server.serving import Listener, Serving, eventually, serving, whole
 
 
@@ -72,35 +66,9 @@ def test_who_waits_for_room_is_sent_elsewhere() -> None:
         first.hear_out()
 
 
-@dataclass(frozen=True)
-class Process:
-    """A server in a process of its own, as an operator runs it."""
-
-    port: int
-    process: subprocess.Popen[str]
-
-    @property
-    def stream_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/v1/audio/stream"
-
-
-@contextmanager
-def process(**environment: str) -> Iterator[Process]:
-    command = [sys.executable, "-c", "from ostinato.clients.cli import app; app()", "serve", "--port", "0"]
-    env = {**os.environ, "OSTINATO_MODELS": "tiny", **environment}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as server:
-        try:
-            assert server.stderr
-            told = re.search(r"http://127\.0\.0\.1:(\d+)", server.stderr.readline())
-            assert told
-            yield Process(int(told[1]), server)
-        finally:
-            server.kill()
-
-
 @pytest.mark.parametrize(("drain_s", "ends"), [("20", True), ("0.3", False)])
 def test_sigterm_drains_and_ends_well(drain_s: str, ends: bool) -> None:
-    with process(OSTINATO_DRAIN_S=drain_s) as server, Listener(server) as listener:  # type: ignore[arg-type]
+    with process(OSTINATO_DRAIN_S=drain_s) as server, Listener(server) as listener:
         listener.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
         server.process.send_signal(signal.SIGTERM)
         listener.hear_until(ServerDraining)
@@ -113,7 +81,7 @@ def test_sigterm_drains_and_ends_well(drain_s: str, ends: bool) -> None:
 
 
 def test_a_second_signal_stops_it_at_once() -> None:
-    with process() as server, Listener(server) as listener:  # type: ignore[arg-type]
+    with process() as server, Listener(server) as listener:
         listener.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
         server.process.send_signal(signal.SIGTERM)
         listener.hear_until(ServerDraining)

@@ -25,6 +25,8 @@ TYPES = {
     "ostinato_model_info": "gauge",
     "ostinato_streams_active": "gauge",
     "ostinato_sessions_active": "gauge",
+    "ostinato_queue_length": "gauge",
+    "ostinato_sessions_kept": "gauge",
     "ostinato_streams_rejected": "counter",
     "ostinato_underruns": "counter",
     "ostinato_build_info": "gauge",

@@ -191,7 +191,7 @@ def test_a_session_is_logged_from_its_opening_to_its_outcome() -> None:
         assert server.settled()
         with Listener(server) as listener:
             listener.start(voices=60).refused()
-        assert eventually(lambda: lines.of(left, "session closed"))
+        assert eventually(lambda: lines.of(left, "session closed") and lines.of(whole, "session closed"))
     (opened,) = lines.of(whole, "session opened")
     assert (opened["model"], opened["mode"], opened["voices"], opened["lead_ms"]) == ("tiny", "live", 1, 40.0)
     assert [line["outcome"] for line in lines.of(whole, "session closed")] == ["duration"]

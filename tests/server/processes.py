@@ -1,0 +1,41 @@
+"""A real server in a process of its own, as an operator runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Process:
+    """A server that runs by itself."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stream_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/audio/stream"
+
+
+@contextmanager
+def process(**environment: str) -> Iterator[Process]:
+    command = [sys.executable, "-c", "from ostinato.clients.cli import app; app()", "serve", "--port", "0"]
+    env = {**os.environ, "OSTINATO_MODELS": "tiny", **environment}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as server:
+        try:
+            assert server.stderr
+            told = re.search(r"http://127\.0\.0\.1:(\d+)", server.stderr.readline())
+            assert told
+            yield Process(int(told[1]), server)
+        finally:
+            server.kill()
