@@ -101,10 +101,14 @@ class BackgroundHandler(QueueHandler):
 
 def logging_config(level: str, format: LogFormat) -> dict[str, Any]:  # noqa: A002
     """Everything to stderr; of uvicorn's own doings, only what is wrong, unless all is asked for."""
-    levels = {"ostinato": level.upper(), "uvicorn": "WARNING" if level == "info" else level.upper()}
+    own, others = level.upper(), "WARNING" if level == "info" else level.upper()
+    # asyncio warns of each write to a socket that broke, which is no news, and would do so on the event loop
+    levels = {"ostinato": own, "uvicorn": others, "asyncio": "DEBUG" if level == "debug" else "ERROR"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "handlers": {"stderr": {"()": BackgroundHandler, "format": format}},
-        "loggers": {name: {"handlers": ["stderr"], "propagate": False, "level": own} for name, own in levels.items()},
+        "loggers": {
+            name: {"handlers": ["stderr"], "propagate": False, "level": least} for name, least in levels.items()
+        },
     }

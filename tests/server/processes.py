@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def process(**environment: str) -> Iterator[Process]:
             assert server.stderr
             told = re.search(r"http://127\.0\.0\.1:(\d+)", server.stderr.readline())
             assert told
+            # what nobody reads would stop the server once the pipe is full
+            Thread(target=server.stderr.read, daemon=True).start()
             yield Process(int(told[1]), server)
         finally:
             server.kill()
