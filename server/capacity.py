@@ -6,7 +6,8 @@ the blocks the more of them there are. All live sessions are drawn in the shorte
 with a short lead makes all of them dearer.
 
 And a listener who wants a block of b seconds has its lead less b in hand. Within that a background block may come
-first, then everybody's block is drawn, and then the event loop has to send it.
+first, what notes and joining listeners made late is caught up with, everybody's block is drawn, and then the event
+loop has to send it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from ostinato.server.scheduler import longest_background_s
 FIRST_COST_S: Final = 0.0001  # a session's share of a block beside its step, before one was delivered
 MOST_COST_S: Final = 0.001
 MOST_SHARE: Final = 0.92  # of real time that live sessions may take in all; 0.05 is kept for background work
-FIRST_DELAY_S: Final = 0.003  # from a block that is drawn to one that is sent, before one was, and at least
+PART_S: Final = 0.001  # of work that comes when it comes: a voice's block that is cut, a listener's first
+WAKE_S: Final = 0.002  # that the event loop may take to turn to a block, at least
+SEND_S: Final = 0.00015  # and to send one, as long as the engine wants the interpreter too
 MOST_DELAY_S: Final = 0.02
 SMOOTHING: Final = 0.02  # of a new measurement
 FORGET_S: Final = 10.0  # after which a delay that was seen counts a third
@@ -73,7 +76,8 @@ class Overhead:
 class Delay:
     """How long a block may take from being drawn to being sent: the longest that was seen, let go of slowly.
 
-    One that comes late once a second is heard once a second, so neither a mean nor a percentile would do.
+    One that comes late once a second is heard once a second, so neither a mean nor a percentile would do. And since
+    the longest is not seen at once, it is taken to be no less than what sending to one after the other takes.
     """
 
     def __init__(self) -> None:
@@ -83,9 +87,9 @@ class Delay:
         """A block was sent so long after it was drawn."""
         self._longest_s, self._seen_at = max(min(MOST_DELAY_S, seconds), self._kept_s(now)), now
 
-    def foreseen_s(self, now: float) -> float:
-        """Hardly any block takes longer."""
-        return max(FIRST_DELAY_S, self._kept_s(now))
+    def foreseen_s(self, sessions: int, now: float) -> float:
+        """Of so many sessions, hardly any one's block takes longer."""
+        return max(WAKE_S + sessions * SEND_S, self._kept_s(now))
 
     def _kept_s(self, now: float) -> float:
         return self._longest_s * math.exp((self._seen_at - now) / FORGET_S)
@@ -119,8 +123,10 @@ class Capacity:
         steps_rtf, block_s = self.steps_rtf(claims, now), min(claim.block_s for claim in claims)
         rtf = steps_rtf + len(claims) * self._overhead.seconds / block_s
         background_s = longest_background_s(min(claim.lead_s for claim in claims))
-        late_s = background_s + rtf * block_s + self._delay.foreseen_s(now)
-        return fits(steps_rtf) and rtf <= MOST_SHARE and all(late_s <= claim.lead_s - claim.block_s for claim in claims)
+        if not fits(steps_rtf) or rtf > MOST_SHARE:
+            return False
+        late_s = background_s + _backlog_s(rtf) + rtf * block_s + self._delay.foreseen_s(len(claims), now)
+        return all(late_s <= claim.lead_s - claim.block_s for claim in claims)
 
     def steps_rtf(self, claims: Sequence[Claim], now: float) -> float:
         """Seconds of steps per second of audio that these ask for; infinite where it is not known."""
@@ -128,3 +134,8 @@ class Capacity:
         for claim in claims:
             voices[claim.model] += claim.voices
         return sum(self._pools[model].cost.rtf(count, now) for model, count in voices.items())
+
+
+def _backlog_s(rtf: float) -> float:
+    """The wait of a queue whose work takes so much of the time: without bound as the time runs out."""
+    return PART_S * rtf / (1.0 - rtf)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.server.capacity import FIRST_COST_S, FIRST_DELAY_S, Capacity, Claim, Delay, Overhead
+from ostinato.server.capacity import FIRST_COST_S, WAKE_S, Capacity, Claim, Delay, Overhead
 from ostinato.server.cost import RunningCost, StepCost
 
 
@@ -49,9 +49,9 @@ def test_a_short_lead_makes_everybody_dearer() -> None:
 
 def test_what_the_event_loop_takes_is_time_that_a_short_lead_has_not() -> None:
     delay = Delay()
-    assert capacity(delay=delay).suffices(claims(5, block_s=0.0087, lead_s=0.02), 0.0)
+    assert capacity(delay=delay).suffices(claims(4, block_s=0.0087, lead_s=0.02), 0.0)
     delay.seen(0.008, 1.0)
-    assert not capacity(delay=delay).suffices(claims(5, block_s=0.0087, lead_s=0.02), 1.0)
+    assert not capacity(delay=delay).suffices(claims(4, block_s=0.0087, lead_s=0.02), 1.0)
     assert capacity(delay=delay).suffices(claims(8), 1.0)
 
 
@@ -61,9 +61,9 @@ def test_the_longest_delay_is_foreseen_and_forgotten_in_time(seen: list[tuple[fl
     for after, seconds in seen:
         now += after
         delay.seen(seconds, now)
-        assert delay.foreseen_s(now) >= min(0.02, seconds)
-    assert FIRST_DELAY_S <= delay.foreseen_s(now) <= 0.02
-    assert delay.foreseen_s(now + 100.0) == FIRST_DELAY_S
+        assert delay.foreseen_s(0, now) >= min(0.02, seconds)
+    assert WAKE_S <= delay.foreseen_s(0, now) <= 0.02
+    assert delay.foreseen_s(0, now + 100.0) == WAKE_S < delay.foreseen_s(9, now + 100.0)
 
 
 def test_what_is_done_beside_steps_is_shared_by_the_sessions_of_the_next_block() -> None:
