@@ -1,9 +1,8 @@
 """Whether the engine has time for one more live session, and whether what it draws reaches every listener in time.
 
-Steps of live sessions may take `LIVE_SHARE` of real time, and with what is done beside them `MOST_SHARE`. A step of n
-voices costs what was measured; a block costs something more for each session that it is delivered to, and the shorter
-the blocks the more of them there are. All live sessions are drawn in the shortest block that one of them wants, so one
-with a short lead makes all of them dearer.
+Live sessions may take `MOST_SHARE` of real time. A step of n voices costs what was measured; a block costs something
+more for each session that it is delivered to, and the shorter the blocks the more of them there are. All live sessions
+are drawn in the shortest block that one of them wants, so one with a short lead makes all of them dearer.
 
 And a listener who wants a block of b seconds has its lead less b in hand. Within that a background block may come
 first, what notes and joining listeners made late is caught up with, everybody's block is drawn, and then the event
@@ -18,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ostinato.server.cost import RunningCost, fits
+from ostinato.server.cost import RunningCost
 from ostinato.server.scheduler import longest_background_s
 
 FIRST_COST_S: Final = 0.0001  # a session's share of a block beside its step, before one was delivered
@@ -120,10 +119,10 @@ class Capacity:
         """Whether all of these can be live at once."""
         if not claims:
             return True
-        steps_rtf, block_s = self.steps_rtf(claims, now), min(claim.block_s for claim in claims)
-        rtf = steps_rtf + len(claims) * self._overhead.seconds / block_s
+        block_s = min(claim.block_s for claim in claims)
+        rtf = self.steps_rtf(claims, now) + len(claims) * self._overhead.seconds / block_s
         background_s = longest_background_s(min(claim.lead_s for claim in claims))
-        if not fits(steps_rtf) or rtf > MOST_SHARE:
+        if rtf > MOST_SHARE:
             return False
         late_s = background_s + _backlog_s(rtf) + rtf * block_s + self._delay.foreseen_s(len(claims), now)
         return all(late_s <= claim.lead_s - claim.block_s for claim in claims)

@@ -16,6 +16,7 @@ from ostinato.models.controls import VoiceTimeline
 from ostinato.models.sampling.contract import Sampler
 
 LIVE_SHARE: Final = 0.85  # of real time that live voices may take; the rest is for deliveries and background work
+LOOKED_AT_SHARE: Final = 0.95  # what is measured: admission looks at what else is done, and may grant so much
 ROUNDING: Final = 1e-9
 SHARE_OF_ONE: Final = 0.2  # of a check's time, for one voice: on it hangs whether a model can be live at all
 SHARE_OF_MORE: Final = 0.06  # for each greater number of voices
@@ -45,7 +46,11 @@ class StepCost:
     @property
     def live_voices(self) -> int:
         """How many fit into the live share of real time, as do all fewer."""
-        return max((width for width, _ in self.measured if fits(self.rtf(width))), default=0)
+        return self.within(LIVE_SHARE)
+
+    def within(self, share: float) -> int:
+        """How many take so much of real time at most, as do all fewer."""
+        return max((width for width, _ in self.measured if self.rtf(width) <= share + ROUNDING), default=0)
 
 
 class RunningCost:
@@ -112,7 +117,7 @@ def next_width(cost: StepCost, slots: int) -> int | None:
 
     Once it is known how many fit, the middle of the widest gap below; None where nothing is left.
     """
-    most, widths = cost.live_voices, sorted(width for width, _ in cost.measured)
+    most, widths = cost.within(LOOKED_AT_SHARE), sorted(width for width, _ in cost.measured)
     too_many = min((width for width in widths if width > most), default=None)
     if too_many is None and most < slots:
         return min(max(1, 2 * most), slots)

@@ -14,6 +14,7 @@ LONGEST_S: Final = 0.04  # of a block, unless frames are longer
 BLOCK_SHARE: Final = 0.45
 """Of the lead, a block at most. A listener wants its block b with lead - b in hand; then a background block of 0.15 of
 the lead may be under way, and live blocks of all models take 0.85 b: 0.15 lead + 0.85 b <= lead - b."""
+FRAMES_SHARE: Final = 0.25  # of the lead, several frames at most
 PATIENT_SHARE: Final = 0.6  # of the lead, which a listener must have for its block to wait for others'
 
 
@@ -101,10 +102,10 @@ def frame_hops(start: SessionStart, hop: int, sample_rate: int) -> int:
 
 
 def block_hops(lead_ms: float, frame: int, hop: int, sample_rate: int) -> int:
-    """Hops of a live block: one frame, or several where a quarter of the lead allows it.
+    """Hops of a live block: one frame, or several that are `FRAMES_SHARE` of the lead at most.
 
     No more than `BLOCK_SHARE` of the lead: the rest is what the listener has while the block is drawn.
     """
-    most, quarter = (int(lead_ms / 1000.0 * share * sample_rate) // hop for share in (BLOCK_SHARE, 0.25))
-    frames = min(quarter, round(LONGEST_S * sample_rate) // hop) // frame
+    most, several = (int(lead_ms / 1000.0 * share * sample_rate) // hop for share in (BLOCK_SHARE, FRAMES_SHARE))
+    frames = min(several, round(LONGEST_S * sample_rate) // hop) // frame
     return max(1, min(most, max(1, frames) * frame))

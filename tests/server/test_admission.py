@@ -48,9 +48,9 @@ def synthesized(server: Serving) -> int:
 
 
 def test_live_voices_beyond_real_time_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    costing(monkeypatch, lambda voices: 0.1 * voices)
+    costing(monkeypatch, lambda voices: 0.11 * voices)
     with serving() as server, ExitStack() as open_listeners:
-        assert live_voices(server) == 8
+        assert live_voices(server) == 7
 
         def opened(**fields: object) -> None:
             open_listeners.enter_context(Listener(server)).start(**fields).hear_until(SessionCreated)
@@ -67,16 +67,16 @@ def test_live_voices_beyond_real_time_are_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_session_may_ask_for_what_an_idle_server_can_carry(monkeypatch: pytest.MonkeyPatch) -> None:
-    costing(monkeypatch, lambda voices: 0.1 * voices)
+    costing(monkeypatch, lambda voices: 0.11 * voices)
     with serving() as server:
         heard = refused(server, voices=9)
         error = heard.one(Error).error
         assert (error.code, error.param, heard.close_code) == ("over_limit", "voices", 4413)
-        assert "the 8 that" in error.message
+        assert "the 7 that" in error.message
 
 
 def test_models_share_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    costing(monkeypatch, lambda voices: 0.1 * voices)
+    costing(monkeypatch, lambda voices: 0.11 * voices)
     with serving(models=("tiny", "r32"), slots=8) as server, Listener(server) as first:
         first.start(voices=6).hear_until(SessionCreated)
         assert refused(server, model="r32", voices=3).close_code == 1013
