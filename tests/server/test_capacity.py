@@ -32,7 +32,7 @@ def claims(count: int, model: str = "m", block_s: float = 0.04, lead_s: float = 
 
 def test_models_share_real_time_and_what_was_not_measured_is_not_promised() -> None:
     assert capacity().suffices([], 0.0)
-    assert capacity().suffices(claims(9), 0.0)
+    assert capacity().suffices(claims(8), 0.0)
     assert not capacity().suffices(claims(10), 0.0)
     assert capacity().suffices(claims(4) + claims(4, "n"), 0.0)
     assert not capacity().suffices(claims(5) + claims(5, "n"), 0.0)
