@@ -148,7 +148,7 @@ class Attendance:
 
     def _come_back(self, opening: Opening, resume: Resume, now: float) -> None:
         session = self._named(opening, resume)
-        session.check_resume(resume)
+        session.outlet.check(resume)
         if session.id in self.sessions or session.over:
             _supersede(session)
             self._carry_on(session, opening, resume, now)
@@ -169,7 +169,7 @@ class Attendance:
         resume = opening.start.resume
         assert resume is not None
         session = self._named(opening, resume)
-        session.check_resume(resume)
+        session.outlet.check(resume)
         if session.id in self.sessions:  # somebody else with the same token was faster
             _supersede(session)
         else:

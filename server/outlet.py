@@ -17,8 +17,10 @@ from ostinato.server.protocol import (
     CloseCode,
     DoneReason,
     FrameHeader,
+    Resume,
     SessionStart,
 )
+from ostinato.server.resume import resume_refused
 from ostinato.server.sent import SentAudio
 
 KEPT_S: Final = 15.0  # of sent audio, for a listener that comes back: more than the longest lead and full sockets
@@ -67,6 +69,13 @@ class Outlet:
         """The stream is whole."""
         self._farewell = AudioDone(samples=samples, sha256=self._hash.hexdigest(), reason=reason)
         self._take_leave()
+
+    def check(self, resume: Resume) -> None:
+        """Raise a ProtocolError where it can't go on from this sample."""
+        if not self.sent.holds(resume.next_sample):
+            kept = f"{self.sent.first} to {self.sent.end}"
+            message = f"resume.next_sample: {resume.next_sample} is not among those kept, {kept}"
+            raise resume_refused(message, "resume.next_sample")
 
     def go_on(self, mailbox: Mailbox, sample: int, now: float) -> None:
         """Send everything from a sample on, which `sent` holds, once more; numbered from 0, as for any connection."""

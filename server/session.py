@@ -28,7 +28,6 @@ from ostinato.server.protocol import (
     PlaybackReport,
     Pong,
     ProtocolError,
-    Resume,
     SessionCreated,
     SessionEnd,
     SessionStart,
@@ -38,7 +37,7 @@ from ostinato.server.protocol import (
     StreamResume,
     Warned,
 )
-from ostinato.server.resume import ResumeTokens, resume_refused
+from ostinato.server.resume import ResumeTokens
 from ostinato.server.scheduler import Demand
 from ostinato.server.session_latency import SessionLatency, SessionReading
 
@@ -142,13 +141,6 @@ class Session:
     def opens_to(self, token: str, owner: str) -> bool:
         """Whether it can be carried on with a token by whoever holds a key of this name."""
         return self.tokens is not None and self.tokens.hold(token, owner)
-
-    def check_resume(self, resume: Resume) -> None:
-        """Raise a ProtocolError where it can't be carried on from this sample."""
-        sent = self.outlet.sent
-        if not sent.holds(resume.next_sample):
-            message = f"resume.next_sample: {resume.next_sample} is not among those kept, {sent.first} to {sent.end}"
-            raise resume_refused(message, "resume.next_sample")
 
     def carry_on(self, mailbox: Mailbox, next_sample: int, now: float) -> None:
         """Go on for a listener that comes back: everything from a sample on once more, then what is to come."""

@@ -31,32 +31,13 @@ def opened(session: Session) -> None:
 
 
 def refused(opening: Opening, error: ProtocolError) -> None:
-    """A session was not admitted."""
-    start, detail = opening.start, error.detail
-    _tell(
-        logging.INFO,
-        "session refused",
-        session_id=opening.session_id,
-        model=start.model,
-        mode=start.mode,
-        voices=start.voices,
-        code=detail.code,
-        why=detail.message,
-    )
+    """A session was not admitted, or not carried on."""
+    _tell(logging.INFO, "session refused", **_asked(opening), code=error.detail.code, why=error.detail.message)
 
 
 def queued(opening: Opening, position: int) -> None:
     """A session waits for room."""
-    start = opening.start
-    _tell(
-        logging.INFO,
-        "session queued",
-        session_id=opening.session_id,
-        model=start.model,
-        mode=start.mode,
-        voices=start.voices,
-        position=position,
-    )
+    _tell(logging.INFO, "session queued", **_asked(opening), position=position)
 
 
 def dropped(session: Session) -> None:
@@ -99,6 +80,17 @@ def closed(session: Session) -> None:
         ttfa_ms=latency.ttfa_ms and round(latency.ttfa_ms, 3),
         **{f"underruns_{cause}": count for cause, count in latency.misses.counts.items() if count},
     )
+
+
+def _asked(opening: Opening) -> dict[str, Any]:
+    """What an opening asks for."""
+    start = opening.start
+    return {
+        "session_id": opening.session_id,
+        "model": start.model,
+        "mode": start.mode,
+        "voices": start.voices,
+    }
 
 
 def _tell(level: int, message: str, **fields: Any) -> None:  # noqa: ANN401

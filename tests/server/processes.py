@@ -11,21 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
 
+from tests.server.serving import Served
+
 
 @dataclass(frozen=True)
-class Process:
+class Process(Served):
     """A server that runs by itself."""
 
-    port: int
     process: subprocess.Popen[str]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def stream_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/v1/audio/stream"
 
 
 @contextmanager

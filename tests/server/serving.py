@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,24 @@ Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
-class Serving:
-    """A server that runs."""
+class Served:
+    """A server on loopback, in this process or another."""
 
     port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stream_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/audio/stream"
+
+
+@dataclass(frozen=True)
+class Serving(Served):
+    """A server that runs."""
+
     service: Service
 
     @property
@@ -51,14 +65,6 @@ class Serving:
     @property
     def settings(self) -> Settings:
         return self.service.settings
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def stream_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/v1/audio/stream"
 
     @property
     def free_slots(self) -> int:
@@ -121,13 +127,6 @@ class Heard:
     @property
     def samples(self) -> NDArray[np.int16]:
         return np.frombuffer(self.pcm, dtype="<i2")
-
-
-class Served(Protocol):
-    """Whatever serves, in this process or another."""
-
-    @property
-    def stream_url(self) -> str: ...
 
 
 class Listener:
