@@ -40,7 +40,9 @@ class Ramp:
             return self.begin_with
         most, too_many = self.most, self._too_many
         if too_many is not None:
-            return (most + too_many.joined) // 2 if too_many.joined - most > 1 else None
+            middle = (most + too_many.joined) // 2
+            asked = any(step.streams == middle for step in self.steps)  # and fewer joined: no more are let in
+            return None if asked or too_many.joined - most <= 1 else middle
         return None if self._refused or most >= MOST else min(2 * most, MOST)
 
     @property

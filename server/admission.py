@@ -65,9 +65,10 @@ class Admission:
         seed = secrets.randbits(53) if start.seed is None else start.seed
         try:
             performance = Performance(pool.card.config, pool.card.controls, slots, seed, start.controls)
-        except ProtocolError as error:
+        except Exception as error:
             pool.release(slots)
-            error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
+            if isinstance(error, ProtocolError):
+                error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
             raise
         return Session(opening, performance, slots, seed, lead_ms, self._limits)
 

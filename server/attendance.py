@@ -5,6 +5,7 @@ Belongs to the engine's thread. Slots are held by sessions that are drawn, and b
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Final
 
 from ostinato.models.sampling.contract import Snapshot
 from ostinato.server.admission import Admission, NoRoomError, full
+from ostinato.server.guarded import guarded
 from ostinato.server.kept import KeptSessions
 from ostinato.server.mailbox import Close, Opening, announce
 from ostinato.server.pool import Pool
@@ -20,6 +22,8 @@ from ostinato.server.resume import resume_refused
 from ostinato.server.session import Session
 from ostinato.server.waiting import WaitingLine
 from ostinato.server.witness import Witness
+
+log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.05  # between two looks for sessions that are idle, or kept for too long
 
@@ -89,11 +93,15 @@ class Attendance:
                     self._wait(opening, now)
         except ProtocolError as error:
             self._refuse(opening, error)
+        except Exception:
+            self._refuse(opening, _unexpected(opening))
 
     def look_after(self, now: float) -> None:
         """Let out who is done or gone, let in who waits, and keep what may be asked for again."""
         if now >= self._looked_at + LOOK_S:
             self._looked_at = now
+            for place in self._line:
+                self._hold(place.opening, now)
             for session in self.sessions.values():
                 session.expire(now, self._config.idle_s)
             for session in self._kept.give_up(now):
@@ -110,7 +118,7 @@ class Attendance:
         if self._drained_at is not None:
             return
         self._drained_at = now + seconds
-        for opening in self._line.dismiss():
+        for opening in self._line.dismiss_new():
             self._refuse(opening, draining(seconds))
         for session in self.sessions.values():
             session.mailbox.put(ServerDraining(deadline_s=seconds))
@@ -149,6 +157,8 @@ class Attendance:
     def _come_back(self, opening: Opening, resume: Resume, now: float) -> None:
         session = self._named(opening, resume)
         session.outlet.check(resume)
+        if (session.start.format, session.start.framing) != (opening.start.format, opening.start.framing):
+            raise resume_refused("format: a session is carried on in the format and framing it began with", "format")
         if session.id in self.sessions or session.over:
             _supersede(session)
             self._carry_on(session, opening, resume, now)
@@ -177,11 +187,12 @@ class Attendance:
                 slots = self._admission.make_room_again(session, self.sessions.values(), now)
             except NoRoomError:
                 return False
+            self.sessions[session.id] = session
             kept = self._kept.take(session)
             moved, sampler = session.move(slots), self._pools[session.model].sampler
-            for slot, state in kept.voices.items():
-                sampler.restore(moved[slot], state)
-            self.sessions[session.id] = session
+            with guarded(session):
+                for slot, state in kept.voices.items():
+                    sampler.restore(moved[slot], state)
         self._carry_on(session, opening, resume, now)
         return True
 
@@ -197,18 +208,25 @@ class Attendance:
         self._line.tell(now)
         announce(place.opening.mailbox for place in self._line)
 
+    def _hold(self, opening: Opening, now: float) -> None:
+        """Keep the session that one who waits comes back for."""
+        resume = opening.start.resume
+        if resume is not None:
+            for kept in self._kept:
+                if kept.session.opens_to(resume.token, opening.owner):
+                    self._kept.hold(kept.session, now)
+
     def _try(self, opening: Opening, now: float) -> bool:
         """Whether one who waits need wait no longer."""
         try:
             if opening.start.resume is None:
                 return self._let_in(opening, now)
-            inside = self._let_back_in(opening, now)
-            if not inside:
-                self._kept.hold(self._named(opening, opening.start.resume), now)
-            return inside
+            return self._let_back_in(opening, now)
         except ProtocolError as error:
             self._refuse(opening, error)
-            return True
+        except Exception:
+            self._refuse(opening, _unexpected(opening))
+        return True
 
     def _out(self, session: Session, now: float) -> None:
         """A session is drawn no more: its slots are free, and what its listener may come back for is kept."""
@@ -216,7 +234,8 @@ class Attendance:
         voices: dict[int, Snapshot] = {}
         back = session.tokens is not None and session.tokens.newest is not None and not session.mailbox.left
         if back and not session.over:
-            voices = {slot: pool.sampler.snapshot(slot) for slot in session.performance.drawn_slots}
+            with guarded(session):
+                voices = {slot: pool.sampler.snapshot(slot) for slot in session.performance.drawn_slots}
         announce([session.mailbox])
         del self.sessions[session.id]
         pool.release(session.slots)
@@ -230,7 +249,9 @@ class Attendance:
             self._witness.closed(gone, now)
 
     def _carry_on(self, session: Session, opening: Opening, resume: Resume, now: float) -> None:
-        session.carry_on(opening.mailbox, resume.next_sample, now)
+        session.carry_on(opening.mailbox, resume, now)
+        if self._drained_at is not None:
+            opening.mailbox.put(ServerDraining(deadline_s=max(0.0, self._drained_at - now)))
         announce([opening.mailbox])  # also where it is drawn no more
         self._witness.carried_on(session)
 
@@ -261,6 +282,13 @@ def draining(seconds: float) -> ProtocolError:
         close=CloseCode.DRAINED,
         retry_after_s=max(1.0, seconds),
     )
+
+
+def _unexpected(opening: Opening) -> ProtocolError:
+    """What to tell where a session could not be made or carried on, and nobody knows why."""
+    log.exception("session %s could not be opened", opening.session_id)
+    message = "something went wrong in the server; there is no session"
+    return ProtocolError("internal", message, kind="internal", close=CloseCode.INTERNAL)
 
 
 def _supersede(session: Session) -> None:

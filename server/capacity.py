@@ -59,6 +59,10 @@ class Overhead:
         """For one session and one usual block."""
         return min(MOST_COST_S, self._spent_s / self._blocks)
 
+    def idle(self, now: float) -> None:
+        """Nobody was there: what was done until now is for no block."""
+        self._awake_since, self._before = now, 0.0
+
     def rested(self, since: float, now: float) -> None:
         """The engine slept; what it did before that is for its next block."""
         self._before += since - self._awake_since
@@ -68,6 +72,7 @@ class Overhead:
         """Audio of so many usual blocks, of all sessions together, was handed over, its step having taken so long."""
         spent = self._before + now - self._awake_since - step_s
         self._awake_since, self._before = now, 0.0
+        spent = min(spent, MOST_COST_S * max(1.0, blocks))  # one bad moment is not how it is
         self._spent_s += SMOOTHING * (spent - self._spent_s)
         self._blocks += SMOOTHING * (blocks - self._blocks)
 

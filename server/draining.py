@@ -16,7 +16,7 @@ import uvicorn
 from ostinato.server.service import Service
 
 LOOK_AGAIN_S: Final = 0.05
-FLUSH_S: Final = 2.0  # that connections have to send what their sessions left, once all are drained
+FLUSH_S: Final = 2.0  # that connections have to send what their sessions left, beyond the time to finish
 
 
 class DrainingServer(uvicorn.Server):
@@ -24,21 +24,21 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service = service
+        self._service, self._asked = service, False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal."""
-        engine = self._service.engine
-        if sig != signal.SIGTERM or engine.draining or not engine.ready.is_set():
+        """Take a signal, which may come in the middle of anything: no more is done here than to take note."""
+        if sig != signal.SIGTERM or self._asked or not self._service.engine.ready.is_set():
             super().handle_exit(sig, frame)
-        else:
-            engine.drain(self._service.settings.drain_s)
+        self._asked = True
 
     async def stop_once_drained(self) -> None:
-        """Stop when nobody is left, and what was said to them is on its way."""
-        while not self._service.engine.drained.is_set():
+        """Drain where that is asked for; stop when nobody is left, and what was said to them is on its way."""
+        engine, drain_s = self._service.engine, self._service.settings.drain_s
+        while not self._asked:
             await asyncio.sleep(LOOK_AGAIN_S)
-        until = time.monotonic() + FLUSH_S
-        while self._service.connections and time.monotonic() < until:
+        until = time.monotonic() + drain_s + FLUSH_S
+        engine.drain(drain_s)
+        while not engine.drained.is_set() or (self._service.connections and time.monotonic() < until):
             await asyncio.sleep(LOOK_AGAIN_S)
         self.should_exit = True

@@ -62,7 +62,7 @@ class Drawing:
     def _parts(self, plan: Plan) -> Iterator[Plan]:
         """The plan, cut where voices begin, change or end: most sessions in one step, the others from change to change.
 
-        So nobody's block is cut by a neighbour's notes.
+        So the block of one for whom nothing changes is cut by nobody's notes.
         """
         left = dict.fromkeys(plan.sessions, plan.hops)
         while left:

@@ -150,6 +150,7 @@ class Engine:
         try:
             self._load()
             self._monitor.begin(time.monotonic(), time.thread_time())
+            self._overhead.idle(time.perf_counter())
         except Exception as error:  # such as a device that can't be had: told by whoever started this one
             self.fault = error
             self._shut()
@@ -216,7 +217,9 @@ class Engine:
         for at, message in session.mailbox.take():
             with guarded(session):
                 if isinstance(message, Delivered):
-                    self._delay.seen(message.sent_at - message.ready_at, now)
+                    if session.live:  # what its own socket held up is no fault of the event loop
+                        free_at = max(message.ready_at, session.latency.free_at)
+                        self._delay.seen(message.taken_at - free_at, now)
                     for miss in session.delivered(message):
                         self._monitor.missed(miss)
                 else:
@@ -243,6 +246,7 @@ class Engine:
         if not self._sessions:
             self._measure_again()
             self._sleep(time.monotonic(), STATS_S)
+            self._overhead.idle(time.perf_counter())
             return
         now = time.monotonic()
         until = self._reported_at + STATS_S

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ostinato.models.sampling.contract import Snapshot
 from ostinato.server.session import Session
+
+MOST: Final = 1024  # sessions
+SESSION_BYTES: Final = 64 * 1024  # of one, beside its sound and its voices
 
 
 @dataclass(eq=False)
@@ -23,7 +27,7 @@ class Kept:
 
     def __post_init__(self) -> None:
         states = sum(array.nbytes for state in self.voices.values() for array in state.arrays.values())
-        self.nbytes = states + self.session.outlet.sent.nbytes
+        self.nbytes = SESSION_BYTES + states + self.session.outlet.sent.nbytes
 
 
 class KeptSessions:
@@ -51,7 +55,7 @@ class KeptSessions:
         self._kept[session.id] = kept
         self._nbytes += kept.nbytes
         gone = []
-        while self._kept and (self._nbytes > self._most_bytes or self._window_s == 0.0):
+        while self._kept and (self._nbytes > self._most_bytes or len(self) > MOST or self._window_s == 0.0):
             gone.append(self.take(next(iter(self._kept.values())).session).session)
         return gone
 

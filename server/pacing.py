@@ -12,8 +12,9 @@ FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
 IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or part of its lead where that is less
 LONGEST_S: Final = 0.04  # of a block, unless frames are longer
 BLOCK_SHARE: Final = 0.45
-"""Of the lead, a block at most. A listener wants its block b with lead - b in hand; then a background block of 0.15 of
-the lead may be under way, and live blocks of all models take 0.85 b: 0.15 lead + 0.85 b <= lead - b."""
+"""Of the lead, a block at most. A listener wants its block b with lead - b in hand. Where live blocks of all models
+take 0.85 b, a background block of 0.15 of the lead goes before: 0.15 lead + 0.85 b <= lead - b. `capacity.py` looks at
+what takes more."""
 FRAMES_SHARE: Final = 0.25  # of the lead, several frames at most
 PATIENT_SHARE: Final = 0.6  # of the lead, which a listener must have for its block to wait for others'
 
@@ -27,6 +28,7 @@ class Wish:
     room: int  # hops it may be advanced by
     block: int  # hops that make a good block; with less room than this it can wait
     usual: int  # hops of its blocks between its beginning and its end
+    stuck: bool  # it will want no block before something that it was sent is delivered
 
 
 class Pacing:
@@ -71,9 +73,10 @@ class Pacing:
         room = int(position + self._lead - clock) // self._hop
         # short at first, so that something is heard soon, then twice as much each time
         block = min(self._block, max(FIRST_HOPS, clock // self._hop))
+        stuck = room < block and self.playhead.when(clock + block * self._hop - self._lead) is None
         deadline = self._plays_since(now) + (clock - position) / self._rate
         patience = deadline - PATIENT_SHARE * self.lead_s
-        return Wish(deadline, patience, min(room, left), min(block, left), self._block)
+        return Wish(deadline, patience, min(room, left), min(block, left), self._block, stuck)
 
     def _plays_since(self, now: float) -> float:
         """When it plays from its position on: now, or, while it gathers, not long after it began to wait.
@@ -89,11 +92,10 @@ class Pacing:
 
     def wakes_at(self, clock: int, left: int, now: float) -> float | None:
         """When it will want a block, or can wait no longer; None where that takes a delivery first."""
-        block = min(self._block, left) * self._hop
-        at = self.playhead.when(clock + block - self._lead)
-        if at is None or at > now:
-            return at
-        return max(now, self.wish(clock, left, now).patience)
+        wish = self.wish(clock, left, now)
+        if wish.room >= wish.block:
+            return max(now, wish.patience)
+        return self.playhead.when(clock + wish.block * self._hop - self._lead)
 
 
 def frame_hops(start: SessionStart, hop: int, sample_rate: int) -> int:

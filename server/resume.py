@@ -11,7 +11,7 @@ TOKEN_BYTES: Final = 24
 
 
 class ResumeTokens:
-    """The tokens of one session: the newest, and the one before it until its listener has shown that it got the newest.
+    """The tokens of one session: the newest, and the one it was asked for with until its listener shows that it got it.
 
     `session.created` may be lost with the connection that it was sent on; then the listener has only the former one.
     """
@@ -27,11 +27,13 @@ class ResumeTokens:
 
     def hold(self, token: str, owner: str) -> bool:
         """Whether it opens this session to whoever holds a key of this name."""
-        return owner == self._owner and any(secrets.compare_digest(token, valid) for valid in self._valid)
+        return owner == self._owner and any(
+            secrets.compare_digest(token.encode(), valid.encode()) for valid in self._valid
+        )
 
-    def renew(self) -> None:
-        """Make a new one; the oldest holds until `confirm`."""
-        self._valid = (*self._valid[:1], secrets.token_urlsafe(TOKEN_BYTES))
+    def renew(self, used: str) -> None:
+        """Make a new one; the one that was just used holds until `confirm`."""
+        self._valid = (used, secrets.token_urlsafe(TOKEN_BYTES))
 
     def confirm(self) -> None:
         """The listener has the newest."""

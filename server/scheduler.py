@@ -30,6 +30,7 @@ class Demand:
     voices: int
     patience: float = 0.0  # live: until when it may wait for others to want a block too
     usual: int = 1  # live: hops of its blocks between its beginning and its end
+    stuck: bool = False  # live: it wants no block before something that it was sent is delivered
 
     @property
     def in_stride(self) -> bool:
@@ -143,7 +144,7 @@ def _due(demands: Iterable[Demand], now: float) -> list[Demand]:
     """
     live = [d for d in demands if d.live]
     ripe = [d for d in live if d.room >= d.block]
-    unripe = {d.model for d in live if d.room < d.block}
+    unripe = {d.model for d in live if d.room < d.block and not d.stuck}
     pressed = {d.model for d in ripe if d.patience <= now}
     return [d for d in ripe if d.model not in unripe or d.model in pressed]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.datastructures import Headers
@@ -17,6 +17,8 @@ from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
 from ostinato.server.rates import Rates
 from ostinato.server.settings import Settings
 from ostinato.server.tokens import Tokens
+
+NOBODY: Final = "\0"  # no owner's name
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,11 @@ class Service:
         Raises:
             ProtocolError: fatal, where it is nobody's, or one request too many.
         """
-        owner = self._owner(headers, subprotocols) if self.keys else ""
+        try:
+            owner = self._owner(headers, subprotocols) if self.keys else ""
+        except ProtocolError:
+            self.requests.count(NOBODY)  # guesses are counted together, and keep no owner out
+            raise
         self.requests.count(owner)
         return owner
 

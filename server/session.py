@@ -28,6 +28,7 @@ from ostinato.server.protocol import (
     PlaybackReport,
     Pong,
     ProtocolError,
+    Resume,
     SessionCreated,
     SessionEnd,
     SessionStart,
@@ -142,15 +143,15 @@ class Session:
         """Whether it can be carried on with a token by whoever holds a key of this name."""
         return self.tokens is not None and self.tokens.hold(token, owner)
 
-    def carry_on(self, mailbox: Mailbox, next_sample: int, now: float) -> None:
+    def carry_on(self, mailbox: Mailbox, resume: Resume, now: float) -> None:
         """Go on for a listener that comes back: everything from a sample on once more, then what is to come."""
         assert self.tokens is not None
-        self.tokens.renew()
+        self.tokens.renew(resume.token)
         self._last_sign = now
-        self.playhead.go_on_from(next_sample, now)
+        self.playhead.go_on_from(resume.next_sample, now)
         self.outlet.mailbox = mailbox
         self.greet()
-        self.outlet.go_on(mailbox, next_sample, now)
+        self.outlet.go_on(mailbox, resume.next_sample, now)
 
     def move(self, slots: tuple[int, ...]) -> Mapping[int, int]:
         """Be drawn in other slots, as many: where each of the former now is."""
@@ -200,7 +201,16 @@ class Session:
         if self.live:
             wish = self.pacing.wish(clock, left, now)
             return Demand(
-                self.id, self.model, True, wish.deadline, wish.room, wish.block, voices, wish.patience, wish.usual
+                self.id,
+                self.model,
+                True,
+                wish.deadline,
+                wish.room,
+                wish.block,
+                voices,
+                wish.patience,
+                wish.usual,
+                wish.stuck,
             )
         waiting = clock - self.playhead.sent
         room = int(FAST_AHEAD_S * self.performance.sample_rate - waiting) // self.performance.hop

@@ -98,7 +98,7 @@ class SessionLatency:
         self._ttfa: float | None = None  # where the first audio was sent since then
         self._spent_s = 0.0  # since then, by the measuring itself
         self._blocks = 0  # sent before that
-        self._free_at = since  # when the socket had taken the last block
+        self.free_at = since  # when the socket had taken the last block
         self._expects = True  # the next delivery may settle something: the first audio, an event, a report
         self._asked: dict[str, float] = {}  # events by id, not applied yet: when they were received
         self._applied: deque[tuple[int, float]] = deque(maxlen=UNHEARD)  # (sample, receipt) of those not yet heard
@@ -110,8 +110,9 @@ class SessionLatency:
 
     def asked(self, event_id: str, at: float) -> None:
         """The listener did something that is to be heard at once."""
-        if len(self._asked) < UNHEARD:
-            self._asked[event_id] = at
+        if len(self._asked) >= UNHEARD:  # the oldest was given up, or will tell nothing of latency
+            del self._asked[next(iter(self._asked))]
+        self._asked[event_id] = at
 
     def applied(self, events: Iterable[Applied]) -> None:
         """These are heard from their samples on."""
@@ -142,7 +143,7 @@ class SessionLatency:
         fresh.append(sent_at - block.taken_at)
         fresh.append(playhead.lead if self._live else math.nan)
         missed = self._settle(block, playhead, dry_at) if self._expects or dry_at is not None else ()
-        self._free_at = sent_at
+        self.free_at = sent_at
         if began is not None:
             self._spent_s += TIMED * min(perf_counter() - began, INTERRUPTED_S)
         return missed
@@ -161,7 +162,7 @@ class SessionLatency:
             at = self._applied.popleft()[1]
             self._heard.append(max(heard_at, block.sent_at) - at)  # nothing is heard before it is sent
         self._expects = bool(self._applied)
-        return self.misses.settle(block, self._free_at, dry_at, self._blocks + len(self._fresh) // QUANTITIES)
+        return self.misses.settle(block, self.free_at, dry_at, self._blocks + len(self._fresh) // QUANTITIES)
 
     def end_second(self, known: dict[tuple[int, ...], StepFigures] | None = None) -> None:
         """Let `second` be of the steps that drew its voices; `known` are the figures of steps, by their identities."""

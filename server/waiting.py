@@ -91,6 +91,10 @@ class WaitingLine:
         """Let go of the new listeners who have waited for too long."""
         return self._remove(lambda place: not place.returning and now - place.since > self._patience_s)
 
+    def dismiss_new(self) -> list[Opening]:
+        """Let go of those who were never in."""
+        return self._remove(lambda place: not place.returning)
+
     def dismiss(self) -> list[Opening]:
         """Let go of everybody."""
         return self._remove(lambda _: True)

@@ -32,7 +32,7 @@ class AudioFormat(Message):
 class Resume(Message):
     """Which dropped session to carry on with, and from where."""
 
-    token: str = Field(min_length=1, max_length=128)
+    token: str = Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")
     next_sample: Sample
 
 

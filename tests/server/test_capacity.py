@@ -77,6 +77,15 @@ def test_what_is_done_beside_steps_is_shared_by_the_sessions_of_the_next_block()
     assert Overhead().seconds == FIRST_COST_S
 
 
+def test_what_is_done_while_nobody_is_there_is_for_no_block() -> None:
+    overhead = Overhead(0.0)
+    for second in range(3600):
+        overhead.rested(second + 0.5, second + 1.0)
+        overhead.idle(second + 1.0)
+    overhead.delivered(3600.0001, 0.0, 1.0)
+    assert overhead.seconds == pytest.approx(FIRST_COST_S, rel=0.1)
+
+
 def test_the_running_cost_follows_what_is_drawn_and_forgets_it() -> None:
     cost = running()
     for _ in range(200):

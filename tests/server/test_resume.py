@@ -316,19 +316,40 @@ def _tokens(owner: str) -> Iterator[tuple[ResumeTokens, Callable[[str | None, st
     yield tokens, lambda token, who: token is not None and tokens.hold(token, who)
 
 
-def test_a_token_is_its_keys_alone() -> None:
+def test_a_token_is_its_keys_alone_and_holds_until_its_successor_is_confirmed() -> None:
     with _tokens("studio") as (tokens, hold):
-        assert hold(tokens.newest, "studio")
-        assert not hold(tokens.newest, "another")
-        first = tokens.newest
-        tokens.renew()
-        second = tokens.newest
-        tokens.renew()
+        first = str(tokens.newest)
         assert hold(first, "studio")
-        tokens.confirm()
+        assert not hold(first, "another")
+        assert not hold("\u00e9", "studio")
+        tokens.renew(first)
+        second = str(tokens.newest)
+        tokens.renew(second)  # the listener had got the second, and loses the third
         assert not hold(first, "studio")
+        assert hold(second, "studio")
+        tokens.confirm()
         assert not hold(second, "studio")
         assert hold(tokens.newest, "studio")
+
+
+def test_all_who_come_back_to_a_full_server_are_waited_for(uninterrupted: bytes) -> None:
+    with serving(queue=4, slots=6, resume_window_s=0.6) as server:
+        travellers = [Traveller(server) for _ in range(2)]
+        for traveller in travellers:
+            traveller.hear(6000)
+            traveller.lose()
+        assert server.settled()
+        with Listener(server).start(voices=6, mode="fast") as full:
+            full.hear_until(SessionCreated)
+            for traveller in travellers:
+                traveller.return_()
+                traveller.listener.hear_until(QueueUpdate)
+            time.sleep(1.0)
+            full.say(SessionEnd())
+            full.hear_out()
+        for traveller in travellers:
+            traveller.hear_created()
+            assert traveller.out() == uninterrupted
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200), st.data())

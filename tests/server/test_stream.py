@@ -4,6 +4,7 @@ import threading
 import time
 import tracemalloc
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -280,6 +281,20 @@ def test_a_full_server_says_so_and_when_to_try_again(server: Serving) -> None:
         assert error.retry_after_s
         assert heard.close_code == 1013
     assert server.settled()
+
+
+def test_who_does_not_read_makes_nobody_else_wait() -> None:
+    with serving() as server, Listener(server, max_queue=1) as silent:
+        silent.start(lead_ms=200.0, format={"encoding": "pcm_f32le", "frame_ms": 5.0}, voices=4)
+        silent.say(NoteOn(event_id="on", note=60))
+        silent.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        assert eventually(lambda: any(s.demand(time.monotonic()).stuck for s in server.engine._sessions.values()), 15.0)
+        with Listener(server) as listener:
+            listener.start(lead_ms=200.0, duration_s=1.0).say(NoteOn(event_id="on", note=60))
+            heard = listener.hear_out()
+        whole(heard)
+        gaps = [late - early for (early, _), (late, _) in pairwise(heard.arrivals)]
+        assert max(gaps) < 0.3
 
 
 def test_who_does_not_read_is_closed_with_bounded_memory() -> None:
