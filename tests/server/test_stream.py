@@ -288,7 +288,8 @@ def test_who_does_not_read_makes_nobody_else_wait() -> None:
         silent.start(lead_ms=200.0, format={"encoding": "pcm_f32le", "frame_ms": 5.0}, voices=4)
         silent.say(NoteOn(event_id="on", note=60))
         silent.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        assert eventually(lambda: any(s.demand(time.monotonic()).stuck for s in server.engine._sessions.values()), 15.0)
+        sessions = server.engine._sessions
+        assert eventually(lambda: any(d and d.stuck for d in [s.demand(time.monotonic()) for s in sessions.values()]))
         with Listener(server) as listener:
             listener.start(lead_ms=200.0, duration_s=1.0).say(NoteOn(event_id="on", note=60))
             heard = listener.hear_out()
