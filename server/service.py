@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.datastructures import Headers
@@ -14,11 +14,9 @@ from starlette.requests import HTTPConnection
 from ostinato.server.engine import Engine
 from ostinato.server.keys import Keys
 from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
-from ostinato.server.rates import Rates
+from ostinato.server.rates import NOBODY, Rates
 from ostinato.server.settings import Settings
 from ostinato.server.tokens import Tokens
-
-NOBODY: Final = "\0"  # no owner's name
 
 
 @dataclass(frozen=True)

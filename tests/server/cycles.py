@@ -36,6 +36,7 @@ def threads(pid: int) -> int:
 def held(server: Process) -> dict[str, int]:
     """What the server says that it holds."""
     told = httpx.get(f"{server.url}/v1/latency").json()
+    time.sleep(0.5)  # that request's own socket is closed by then
     files = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
     return {"sessions": len(told["sessions"]), "files": files, "threads": threads(server.process.pid)}
 

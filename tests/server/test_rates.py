@@ -83,7 +83,7 @@ def test_too_many_requests_are_answered_with_when_to_try_again() -> None:
 
 def test_strangers_use_up_nobodys_requests() -> None:
     with serving(api_keys=KEYS, requests_per_s=0.01, requests_burst=1) as server:
-        assert {httpx.get(f"{server.url}/v1/models").status_code for _ in range(5)} == {401}
+        assert [httpx.get(f"{server.url}/v1/models").status_code for _ in range(3)] == [401, 429, 429]
         assert httpx.get(f"{server.url}/v1/models", headers=ALICE).status_code == 200
 
 
