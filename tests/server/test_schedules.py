@@ -76,7 +76,6 @@ class Hall:
     fast: int
     now: float = 0.0
     seats: dict[str, Seat] = field(default_factory=dict)
-    refused: int = 0
     underruns: int = 0
     live_s: float = 0.0
     fast_s: float = 0.0
@@ -94,8 +93,11 @@ class Hall:
         taken = sum(other.guest.voices for other in self.seats.values() if other.guest.model == guest.model)
         if taken + guest.voices <= SLOTS and self.capacity.suffices([*claims, seat.claim], self.now):
             self.seats[name] = seat
-        else:
-            self.refused += 1
+        elif taken + guest.voices <= SLOTS:
+            asked = [*claims, seat.claim]
+            beside = len(asked) * self.machine.delivery_s / min(claim.block_s for claim in asked)
+            roomy = all(claim.lead_s >= 0.15 for claim in asked)
+            assert not (roomy and self.capacity.steps_rtf(asked, self.now) + beside < 0.8)  # the door is not shut
 
     def let_out(self) -> None:
         for name, seat in list(self.seats.items()):
