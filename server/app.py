@@ -25,6 +25,7 @@ from ostinato.server.pool import SamplerConfig
 from ostinato.server.protocol import ProtocolError
 from ostinato.server.rates import Rates
 from ostinato.server.routes import health, latency, metrics, models, stream, synthesize, tokens
+from ostinato.server.routes.docs import ASYNCAPI, OPENAPI, docs_routes
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 from ostinato.server.tokens import Tokens
@@ -32,6 +33,11 @@ from ostinato.server.tokens import Tokens
 METHODS: Final = ("GET", "POST", "DELETE")
 ASKED: Final = ("Authorization", "Content-Type")  # headers that a page of an allowed origin may send
 TOLD: Final = ("Ostinato-Model", "Ostinato-Seed", "Ostinato-Warnings", "Retry-After")  # and those that it may read
+DESCRIPTION: Final = f"""\
+Sample-level autoregressive audio, drawn in real time.
+
+These are the HTTP routes. Live sessions are on the WebSocket `/v1/audio/stream`, which \
+[`{ASYNCAPI}`]({ASYNCAPI}) describes."""
 
 
 class Application(FastAPI):
@@ -77,10 +83,19 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
         finally:
             service.engine.stop()
 
-    app = Application(title="Ostinato", version=version("ostinato"), lifespan=lifespan)
+    app = Application(
+        title="Ostinato",
+        version=version("ostinato"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI,
+    )
     app.state.service = service
     for routes in (stream, synthesize, models, tokens, latency, metrics, health):
         app.include_router(routes.router)
+    app.include_router(docs_routes())
     app.add_exception_handler(ProtocolError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
     app.add_exception_handler(Exception, _fail)

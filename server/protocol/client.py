@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ostinato.server.protocol.message import (
     DURATION_S,
@@ -68,6 +68,8 @@ class NoteOn(_Event):
 
 class NoteOff(_Event):
     """Let a note go: the voice of this id, else the oldest one sounding this note."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["note"]}, {"required": ["voice_id"]}]})
 
     type: Literal["note.off"] = "note.off"
     note: Note | None = None

@@ -18,7 +18,9 @@ from ostinato.server.protocol.server import ServerMessage
 VERSION: Final = 1
 DISCONTINUITY: Final = 1  # flag: the listener missed what lay between
 LAST: Final = 2  # flag: no audio follows
-LAYOUT: Final = struct.Struct("<BBHIQ")
+FIELDS: Final = (("version", "u8"), ("flags", "u8"), ("reserved", "u16"), ("sequence", "u32"), ("first_sample", "u64"))
+CODES: Final = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
+LAYOUT: Final = struct.Struct("<" + "".join(CODES[kind] for _, kind in FIELDS))
 
 _CLIENT: Final[TypeAdapter[ClientMessage]] = TypeAdapter(ClientMessage)
 _SERVER: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)
@@ -73,10 +75,7 @@ def _reread(text: str) -> Any:  # noqa: ANN401
 
 @dataclass(frozen=True, slots=True)
 class FrameHeader:
-    """The 16 bytes before the samples of a binary frame, little-endian.
-
-    u8 version, u8 flags, u16 reserved, u32 sequence, u64 first sample.
-    """
+    """The 16 bytes before the samples of a binary frame, little-endian: FIELDS, one after another."""
 
     sequence: int  # from 0, modulo 2^32
     first_sample: int
