@@ -1,0 +1,112 @@
+// What whoever plays must know or do, in one sentence and at most one button: shown, and read out.
+
+/** {text, action?: [label, what], tone?: "ask" | "wait" | "wrong"} for a state of the connection; null: nothing. */
+function ofConnection(state, connection) {
+  const retry = (label) => [label, () => connection.retry()];
+  switch (state.name) {
+    case "waiting": {
+      const eta = state.eta_s == null ? "" : `, about ${Math.ceil(state.eta_s)} s to go`;
+      return { text: `All places are taken. You are number ${state.position} in line${eta}.`, tone: "wait" };
+    }
+    case "full": {
+      const seconds = Math.max(0, Math.ceil((state.until - performance.now()) / 1000));
+      const why = state.code === "draining" ? "The server is about to stop" : "The server is full";
+      return { text: `${why} (${state.message}). Trying again in ${seconds} s.`, action: retry("Try now"), tone: "wait" };
+    }
+    case "lost": {
+      const after = state.attempt > 1 ? ` (attempt ${state.attempt})` : "";
+      const what = state.resumes ? "coming back to where the music stopped" : "looking for the server";
+      return { text: `The link is lost; ${what}${after}.`, action: retry("Try now"), tone: "wait" };
+    }
+    case "asleep":
+      return { text: `Asleep: ${state.message}. Play a note to go on.`, action: ["Go on", () => connection.wake()], tone: "ask" };
+    case "refused":
+      return { text: `The server refused: ${state.message}.`, action: retry("Try again"), tone: "wrong" };
+    default:
+      return null;
+  }
+}
+
+const LAMPS = {
+  off: "off",
+  opening: "connecting",
+  waiting: "in line",
+  open: "playing live",
+  lost: "link lost",
+  full: "full",
+  asleep: "asleep",
+  locked: "needs a key",
+  refused: "refused",
+};
+
+export class Notice {
+  #root;
+  #lamp;
+  #connection;
+  #player;
+  #fault = null;
+  #drainsAt = null;
+  #shown = null;
+
+  /** root: holds a <p> and a <button>; lamp: an element with a <span> for one word. */
+  constructor(root, lamp, connection, player) {
+    this.#root = root;
+    this.#lamp = lamp;
+    this.#connection = connection;
+    this.#player = player;
+    root.querySelector("button").addEventListener("click", () => this.#shown?.action?.[1]());
+    connection.addEventListener("state", () => this.show());
+    player.addEventListener("state", () => this.show());
+    setInterval(() => this.show(), 1000); // the countdowns
+  }
+
+  /** Something of ours went wrong, for good, or until `action`. */
+  fail(text, action = null) {
+    this.#fault = { text, action, tone: "wrong" };
+    this.show();
+  }
+
+  /** It is over. */
+  mend() {
+    this.#fault = null;
+    this.show();
+  }
+
+  /** The server will stop in so many seconds. */
+  drains(seconds) {
+    this.#drainsAt = performance.now() + 1000 * seconds;
+    this.show();
+  }
+
+  show() {
+    const { state } = this.#connection;
+    if (state.name !== "open") this.#drainsAt = null;
+    const notice = this.#fault ?? this.#ofSound() ?? ofConnection(state, this.#connection) ?? this.#ofDraining();
+    this.#lamp.dataset.state = this.#fault ? "refused" : state.name;
+    this.#lamp.querySelector("span").textContent = LAMPS[state.name];
+    this.#root.hidden = notice === null;
+    if (notice === null) {
+      this.#shown = null;
+      return;
+    }
+    const [text, button] = [this.#root.querySelector("p"), this.#root.querySelector("button")];
+    if (text.textContent !== notice.text) text.textContent = notice.text;
+    button.hidden = !notice.action;
+    if (notice.action && button.textContent !== notice.action[0]) button.textContent = notice.action[0];
+    this.#root.dataset.tone = notice.tone;
+    this.#shown = notice;
+  }
+
+  #ofSound() {
+    const { context, running } = this.#player;
+    if (!context || running) return null;
+    const text = "Sound is off: browsers start it only when you ask. Click here, or on a key.";
+    return { text, action: ["Start the sound", () => this.#player.start()], tone: "ask" };
+  }
+
+  #ofDraining() {
+    if (this.#drainsAt === null) return null;
+    const seconds = Math.max(0, Math.ceil((this.#drainsAt - performance.now()) / 1000));
+    return { text: `The server will stop in ${seconds} s; the music goes on until then.`, tone: "wait" };
+  }
+}
