@@ -1,5 +1,7 @@
 // What whoever plays must know or do, in one sentence and at most one button: shown, and read out.
 
+const GRACE_MS = 300;
+
 /** {text, action?: [label, what], tone?: "ask" | "wait" | "wrong"} for a state of the connection; null: nothing. */
 function ofConnection(state, connection) {
   const retry = (label) => [label, () => connection.retry()];
@@ -56,7 +58,10 @@ export class Notice {
     this.#player = player;
     root.querySelector("button").addEventListener("click", () => this.#shown?.action?.[1]());
     connection.addEventListener("state", () => this.show());
-    player.addEventListener("state", () => this.show());
+    player.addEventListener("state", () => {
+      this.show();
+      setTimeout(() => this.show(), GRACE_MS);
+    });
     setInterval(() => this.show(), 1000); // the countdowns
   }
 
@@ -98,8 +103,9 @@ export class Notice {
   }
 
   #ofSound() {
-    const { context, running } = this.#player;
-    if (!context || running) return null;
+    const { context, running, readyAt } = this.#player;
+    // where sound may begin by itself it does so a moment after all is ready
+    if (!context || running || performance.now() - readyAt < GRACE_MS) return null;
     const text = "Sound is off: browsers start it only when you ask. Click here, or on a key.";
     return { text, action: ["Start the sound", () => this.#player.start()], tone: "ask" };
   }

@@ -11,6 +11,7 @@ export class Player extends EventTarget {
   node = null;
   analyser = null;
   last = null; // report
+  readyAt = Infinity; // ms
 
   /** Make ready for a rate in Hz; resolves once samples can be handed over. Throws where there is no AudioWorklet. */
   async prepare(sampleRate) {
@@ -34,6 +35,7 @@ export class Player extends EventTarget {
     this.node.port.onmessage = ({ data }) => this.#heard(data);
     this.analyser = new AnalyserNode(this.context, { fftSize: 4096, smoothingTimeConstant: 0, minDecibels: -96, maxDecibels: -18 });
     this.node.connect(this.analyser).connect(this.context.destination);
+    this.readyAt = performance.now();
     this.dispatchEvent(new Event("state"));
   }
 

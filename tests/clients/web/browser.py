@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,8 +18,15 @@ from playwright.sync_api import Browser, Page, Playwright
 CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS: Final = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 UNASKED: Final = "--autoplay-policy=no-user-gesture-required"  # sound begins without a click
+ASKED: Final = "--autoplay-policy=document-user-activation-required"
 NOT_OURS: Final = ("--headless", "--mute-audio")  # what Playwright would add
 PATIENCE_MS: Final = 20_000
+TOLD_OF_CONTEXTS: Final = """
+    const Plain = AudioContext;
+    globalThis.AudioContext = class extends Plain {
+        constructor(options) { super(options); console.info("a context is made"); }
+    };
+"""
 FULL_SCALE: Final = 2**15
 
 
@@ -26,7 +34,7 @@ FULL_SCALE: Final = 2**15
 def chromium(playwright: Playwright, *, autoplay: bool) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    flags = [*FLAGS, *([UNASKED] if autoplay else [])]
+    flags = [*FLAGS, UNASKED if autoplay else ASKED]
     browser = playwright.chromium.launch(
         executable_path=CHROMIUM, args=flags, ignore_default_args=list(NOT_OURS), headless=False
     )
@@ -44,21 +52,30 @@ class Instrument:
 
     @classmethod
     @contextmanager
-    def open(cls, browser: Browser, url: str, **options: Any) -> Iterator[Instrument]:  # noqa: ANN401
+    def open(cls, browser: Browser, url: str, *, untouched: bool = False, **options: Any) -> Iterator[Instrument]:  # noqa: ANN401
+        """The page once it is loaded; untouched: until it has asked for sound.
+
+        Whatever Playwright evaluates counts as a touch, after which a browser lets sound begin.
+        """
         with closing(browser.new_page(**options)) as page:
             page.set_default_timeout(PATIENCE_MS)
             seen = cls(page, url)
-            seen._look()
+            seen._listen()
+            if untouched:
+                page.add_init_script(TOLD_OF_CONTEXTS)
+                with page.expect_console_message(lambda said: said.text == "a context is made"):
+                    page.goto(url)
+            else:
+                page.goto(url)
+            page.evaluate("import('/web/app.js').then(app => { window.app = app; })")
             yield seen
 
-    def _look(self) -> None:
-        """Load the page, and keep what it complains of."""
+    def _listen(self) -> None:
+        """Keep what the page complains of."""
         page, faults = self.page, self.faults
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
         page.on("request", lambda request: None if request.url.startswith(self.url) else faults.append(request.url))
-        page.goto(self.url)
-        page.evaluate("import('/web/app.js').then(app => { window.app = app; })")
 
     @property
     def lamp(self) -> str:
@@ -100,16 +117,14 @@ class Instrument:
 
 
 def pitch_of(sound: NDArray[np.float64], sample_rate: float = 44_100.0) -> int:
-    """The MIDI note whose harmonics hold most of what is heard, each weighed by its number."""
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 8 * len(sound)))
-    step = sample_rate / (8 * len(sound))
-    notes = range(40, 97)
-    strength = [_comb(spectrum, step, 440 * 2 ** ((note - 69) / 12)) for note in notes]
-    return notes[int(np.argmax(strength))]
+    """The MIDI note of the shortest period that a sound repeats itself after (McLeod and Wyvill 2005)."""
+    lags = np.arange(20, 800)
+    alike = np.array([_likeness(sound[:-lag], sound[lag:]) for lag in lags])
+    peaks = np.flatnonzero((alike[1:-1] >= alike[:-2]) & (alike[1:-1] > alike[2:])) + 1
+    clear = peaks[alike[peaks] > 0.95 * alike[peaks].max()]
+    return round(69 + 12 * math.log2(sample_rate / int(lags[clear[0]]) / 440))
 
 
-def _comb(spectrum: NDArray[np.float64], step: float, hertz: float) -> float:
-    """Of the first harmonics, those between taken off: an octave below holds all harmonics too."""
-    at = [round(k * hertz / step) for k in range(1, 7)]
-    between = [round((k - 0.5) * hertz / step) for k in range(1, 7)]
-    return float(sum(spectrum[a] / k - spectrum[b] / k for k, (a, b) in enumerate(zip(at, between, strict=True), 1)))
+def _likeness(now: NDArray[np.float64], later: NDArray[np.float64]) -> float:
+    """1 where both are the same, 0 where nothing connects them."""
+    return float(2 * (now * later).sum() / ((now**2).sum() + (later**2).sum()))

@@ -70,7 +70,10 @@ def test_it_says_that_the_link_is_lost_while_it_is(browser: Browser) -> None:
 
 
 def test_where_a_browser_keeps_sound_off_it_asks_for_a_click(playwright: Playwright, stage: Serving) -> None:
-    with chromium(playwright, autoplay=False) as strict, Instrument.open(strict, stage.url) as instrument:
+    with (
+        chromium(playwright, autoplay=False) as strict,
+        Instrument.open(strict, stage.url, untouched=True) as instrument,
+    ):
         assert "browsers start it only when you ask" in instrument.until_told("Sound is off")
         assert instrument.counted() == {}
         instrument.page.click("text=Start the sound")

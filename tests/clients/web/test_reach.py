@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, expect
 
 from ostinato.clients.web import FOLDER
@@ -49,6 +49,7 @@ def test_it_fits_a_narrow_screen(browser: Browser, stage: Serving) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         narrowest = page.evaluate("Math.min(...[...document.querySelectorAll('.white')].map(k => k.clientWidth))")
         assert narrowest >= 40
+        page.locator("#piano").scroll_into_view_if_needed()
         page.touchscreen.tap(*_middle(page.locator('[data-note="64"]').bounding_box()))
         assert instrument.hear(4410)["discontinuities"] == 0
 
