@@ -39,7 +39,7 @@ async function open() {
     else if (error.retryAfterS !== undefined) {
       notice.fail(`No instrument yet: ${error.message}.`, ["Try again", open]);
       retry = setTimeout(open, 1000 * (error.retryAfterS ?? RETRY_S));
-    } else notice.fail(`No sound: ${error.message}.`);
+    } else notice.fail(`No sound: ${error.message}.`, ["Try again", open]);
   }
 }
 
@@ -47,6 +47,10 @@ async function open() {
 async function tune() {
   await player.prepare(controls.model.sample_rate);
   if (player.running) connection.wake();
+}
+
+function steer(params, ramp_ms = 0) {
+  connection.play({ type: "control.update", params, ramp_ms });
 }
 
 /** Ask for the key, saying why; null: no more. */
@@ -78,6 +82,7 @@ connection.addEventListener("session", ({ detail: { created, resumed } }) => {
   if (resumed) return player.link();
   player.begin(created.lead_ms);
   panel.begin();
+  steer(controls.describe().controls); // what was moved since the session was asked for
 });
 connection.addEventListener("state", () => {
   if (connection.open && !player.running) connection.rest(true);
@@ -90,7 +95,7 @@ connection.addEventListener("message", ({ detail }) => {
   else if (detail.type === "audio.done") player.complete();
 });
 
-controls.addEventListener("control", ({ detail }) => connection.open && connection.play({ type: "control.update", ...detail }));
+controls.addEventListener("control", ({ detail }) => steer(detail.params, detail.ramp_ms));
 controls.addEventListener("instrument", ({ detail }) => (keyboard.range = [detail.low, detail.high]));
 controls.addEventListener("session", async () => {
   at("about").textContent = controls.model.description;
@@ -110,11 +115,7 @@ at("octave-up").addEventListener("click", () => keyboard.shift(1));
 
 at("midi").hidden = !Midi.there;
 at("midi").addEventListener("click", async () => {
-  const midi = new Midi(voices, (values) => {
-    const { sustain, ...rest } = values;
-    controls.set(rest);
-    if (sustain !== undefined && connection.open) connection.play({ type: "control.update", params: { sustain } });
-  });
+  const midi = new Midi(voices, (values) => controls.set(values));
   try {
     await midi.connect((names) => (at("midi").textContent = names.length ? `MIDI: ${names.join(", ")}` : "MIDI: plug in a keyboard"));
   } catch {

@@ -19,7 +19,8 @@ const OURS = new Set(["over_limit", "too_slow"]); // errors of capacity that wai
 
 /**
  * Events: `state` when `state` changes; `message` (detail: a message of the server); `audio` (detail: a frame);
- * `session` (detail: {created, resumed}), before the first audio of a session or of a socket that carries one on.
+ * `session` (detail: {created, resumed}), before the first audio of a session or of a socket that carries one on, and
+ * before the `state` that tells of it.
  *
  * States, by `state.name`: "off"; "opening"; "waiting" {position, eta_s}; "open"; "lost" {attempt, resumes};
  * "full" {message, until}; "asleep" {message}; "locked" {message}; "refused" {message}.
@@ -32,7 +33,6 @@ export class Connection extends EventTarget {
   #start = null; // the session.start of the session that there is
   #socket = null;
   #next = 0; // sample
-  #sequence = 0;
   #events = 0;
   #unanswered = new Map();
   #attempt = 0;
@@ -83,14 +83,13 @@ export class Connection extends EventTarget {
     this.#become({ name: "off" });
   }
 
-  /** Say an event, which is heard once, however often the link is lost, unless the session is; its id. */
+  /** Say an event, which is heard once, however often the link is lost, unless the session is; nothing without one. */
   play(event) {
-    const event_id = `e${this.#events++}`;
-    const message = { ...event, event_id };
-    this.#unanswered.set(event_id, message);
+    if (this.created === null) return;
+    const message = { ...event, event_id: `e${this.#events++}` };
+    this.#unanswered.set(message.event_id, message);
     if (this.#unanswered.size > UNANSWERED) this.#unanswered.delete(this.#unanswered.keys().next().value);
     if (this.open) this.#say(message);
-    return event_id;
   }
 
   /** Stop the session's clock, or let it run on. */
@@ -143,14 +142,7 @@ export class Connection extends EventTarget {
 
   #take(data) {
     this.#heardAt = performance.now() / 1000;
-    if (typeof data !== "string") {
-      const frame = parseFrame(data);
-      frame.continuous = frame.sequence === this.#sequence && frame.first === this.#next;
-      this.#sequence = frame.sequence + 1;
-      this.#next = frame.first + frame.samples.length;
-      this.#tell("audio", frame);
-      return;
-    }
+    if (typeof data !== "string") return this.#takeFrame(data);
     const message = JSON.parse(data);
     if (message.type === "session.created") this.#welcome(message);
     else if (message.type === "queue.update") this.#become({ name: "waiting", ...message });
@@ -161,18 +153,29 @@ export class Connection extends EventTarget {
     this.#tell("message", message);
   }
 
+  #takeFrame(data) {
+    try {
+      const frame = parseFrame(data);
+      this.#next = frame.first + frame.samples.length;
+      this.#tell("audio", frame);
+    } catch (error) {
+      this.close();
+      this.#become({ name: "refused", message: `what it sent is no audio: ${error.message}` });
+    }
+  }
+
   #welcome(created) {
     const resumed = this.created !== null;
     this.created = created;
-    this.#sequence = 0;
     this.#openedAt = performance.now() / 1000;
     if (!resumed) {
       this.#next = 0;
       this.#unanswered.clear();
     }
     for (const event of this.#unanswered.values()) this.#say(event);
+    this.state = { name: "open" }; // so that whoever hears of the session can speak first
     this.#tell("session", { created, resumed });
-    this.#become({ name: "open" });
+    this.#become(this.state);
   }
 
   /** What a close means depends on what was said before it. */

@@ -4,6 +4,7 @@ const BEND_CENTS = 200; // each way, as of a pitch wheel
 const RAMP_MS = 20; // from one position of a slider to the next
 const VOICES = 4; // of a session
 const LEADS_MS = [40, 60, 80, 100, 150, 200, 300, 500, 800, 1000];
+const MOVES = /^(Arrow|Page|Home|End)/; // keys that move a slider
 const ENCODING = { encoding: "pcm_s16le", frame_ms: 20 };
 
 /**
@@ -28,7 +29,8 @@ export class Controls extends EventTarget {
     root.addEventListener("submit", (event) => event.preventDefault());
     temperature.addEventListener("input", () => this.#steer("temperature", Number(temperature.value)));
     bend.addEventListener("input", () => this.#steer("bend", Number(bend.value)));
-    for (const end of ["pointerup", "pointercancel", "dblclick"]) bend.addEventListener(end, () => this.#springBack());
+    for (const end of ["pointerup", "pointercancel"]) bend.addEventListener(end, () => this.#springBack());
+    bend.addEventListener("keyup", ({ code }) => MOVES.test(code) && this.#springBack());
     lead.max = LEADS_MS.length - 1;
     lead.value = LEADS_MS.indexOf(this.#lead);
     lead.addEventListener("input", () => this.#tellLead());
@@ -60,9 +62,10 @@ export class Controls extends EventTarget {
     for (const input of this.#root.querySelectorAll("input, select")) input.disabled = false;
   }
 
-  /** Move a control from elsewhere, such as a pitch wheel. */
+  /** Move controls from elsewhere, such as a pitch wheel or a pedal. */
   set(values) {
     for (const [name, value] of Object.entries(values)) {
+      if (!this.#model?.controls.some((control) => control.name === name)) continue;
       const input = this.#root.elements[name];
       if (input) input.value = value;
       this.#steer(name, value);
@@ -118,6 +121,7 @@ export class Controls extends EventTarget {
   }
 
   #springBack() {
+    if (this.#values.bend === 0) return;
     this.#root.elements.bend.value = 0;
     this.#steer("bend", 0);
   }

@@ -9,6 +9,7 @@ const DOWN = "KeyZ";
 const UP = "KeyX";
 const WIDTHS = [[1020, 3], [560, 2], [0, 1]]; // of the piano, in px, and the octaves that it shows there
 const [LOWEST, HIGHEST] = [24, 96]; // of the octave that the letters play
+const TAP_MS = 500; // a note that nobody holds
 const SOFT = 0.35; // velocity at the top of a key; at its lower edge it is 1
 
 export class Keyboard {
@@ -58,9 +59,7 @@ export class Keyboard {
   releaseAll() {
     this.#fingers.clear();
     this.#typed.clear();
-    this.#voices.releaseAll("touch");
-    this.#voices.releaseAll("typed");
-    this.#voices.releaseAll("focus");
+    for (const holder of ["touch", "typed", "focus", "tap"]) this.#voices.releaseAll(holder);
   }
 
   get #first() {
@@ -150,10 +149,17 @@ export class Keyboard {
 
   #listenToKeys() {
     this.#root.addEventListener("keydown", (event) => this.#onKey(event));
-    this.#root.addEventListener("keyup", ({ key, target }) => {
-      if (key === " " || key === "Enter") this.#voices.release("focus", Number(target.dataset.note));
+    this.#root.addEventListener("keyup", (event) => {
+      if (event.key !== " " && event.key !== "Enter") return;
+      event.preventDefault(); // of a click
+      this.#voices.release("focus", Number(event.target.dataset.note));
+    });
+    this.#root.addEventListener("focusin", ({ target }) => {
+      for (const key of this.#keys.values()) key.tabIndex = key === target ? 0 : -1;
     });
     this.#root.addEventListener("focusout", () => this.#voices.releaseAll("focus"));
+    // a click that neither a pointer nor a key made is a screen reader's
+    this.#root.addEventListener("click", ({ target, detail }) => detail || this.#tap(target.closest(".key")));
     addEventListener("keydown", (event) => this.#onLetter(event));
     addEventListener("keyup", ({ code }) => {
       if (!this.#typed.has(code)) return;
@@ -175,9 +181,14 @@ export class Keyboard {
     const next = this.#keys.get(ends[event.key] ?? note + steps[event.key]);
     if (!next) return;
     event.preventDefault();
-    event.target.tabIndex = -1;
-    next.tabIndex = 0;
     next.focus();
+  }
+
+  #tap(key) {
+    if (!key) return;
+    const note = Number(key.dataset.note);
+    this.#voices.press("tap", note);
+    setTimeout(() => this.#voices.release("tap", note), TAP_MS);
   }
 
   #onLetter(event) {

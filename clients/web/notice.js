@@ -2,23 +2,27 @@
 
 const GRACE_MS = 300;
 
-/** {text, action?: [label, what], tone?: "ask" | "wait" | "wrong"} for a state of the connection; null: nothing. */
+/**
+ * For a state of the connection, null where there is nothing to say of it:
+ * {text, clock?: what changes by the second, seen and not read out, action?: [label, what], tone: "ask" | "wait" | "wrong"}.
+ */
 function ofConnection(state, connection) {
   const retry = (label) => [label, () => connection.retry()];
   switch (state.name) {
     case "waiting": {
-      const eta = state.eta_s == null ? "" : `, about ${Math.ceil(state.eta_s)} s to go`;
-      return { text: `All places are taken. You are number ${state.position} in line${eta}.`, tone: "wait" };
+      const clock = state.eta_s == null ? "" : `About ${Math.ceil(state.eta_s)} s to go.`;
+      return { text: `All places are taken. You are number ${state.position} in line.`, clock, tone: "wait" };
     }
     case "full": {
       const seconds = Math.max(0, Math.ceil((state.until - performance.now()) / 1000));
       const why = state.code === "draining" ? "The server is about to stop" : "The server is full";
-      return { text: `${why} (${state.message}). Trying again in ${seconds} s.`, action: retry("Try now"), tone: "wait" };
+      const clock = `Trying again in ${seconds} s.`;
+      return { text: `${why} (${state.message}).`, clock, action: retry("Try now"), tone: "wait" };
     }
     case "lost": {
-      const after = state.attempt > 1 ? ` (attempt ${state.attempt})` : "";
+      const clock = state.attempt > 1 ? `Attempt ${state.attempt}.` : "";
       const what = state.resumes ? "coming back to where the music stopped" : "looking for the server";
-      return { text: `The link is lost; ${what}${after}.`, action: retry("Try now"), tone: "wait" };
+      return { text: `The link is lost; ${what}.`, clock, action: retry("Try now"), tone: "wait" };
     }
     case "asleep":
       return { text: `Asleep: ${state.message}. Play a note to go on.`, action: ["Go on", () => connection.wake()], tone: "ask" };
@@ -47,7 +51,7 @@ export class Notice {
   #connection;
   #player;
   #fault = null;
-  #drainsAt = null;
+  #drain = null; // {seconds, until}
   #shown = null;
 
   /** root: holds a <p> and a <button>; lamp: an element with a <span> for one word. */
@@ -79,27 +83,27 @@ export class Notice {
 
   /** The server will stop in so many seconds. */
   drains(seconds) {
-    this.#drainsAt = performance.now() + 1000 * seconds;
+    this.#drain = { seconds, until: performance.now() + 1000 * seconds };
     this.show();
   }
 
   show() {
     const { state } = this.#connection;
-    if (state.name !== "open") this.#drainsAt = null;
+    if (state.name !== "open") this.#drain = null;
     const notice = this.#fault ?? this.#ofSound() ?? ofConnection(state, this.#connection) ?? this.#ofDraining();
     this.#lamp.dataset.state = this.#fault ? "refused" : state.name;
     this.#lamp.querySelector("span").textContent = LAMPS[state.name];
     this.#root.hidden = notice === null;
-    if (notice === null) {
-      this.#shown = null;
-      return;
-    }
-    const [text, button] = [this.#root.querySelector("p"), this.#root.querySelector("button")];
-    if (text.textContent !== notice.text) text.textContent = notice.text;
+    this.#shown = notice;
+    const [text, clock] = this.#root.querySelectorAll("span");
+    const button = this.#root.querySelector("button");
+    const told = notice?.text ?? "";
+    if (text.textContent !== told) text.textContent = told; // else it would be read out once more
+    if (notice === null) return;
+    clock.textContent = notice.clock ?? "";
     button.hidden = !notice.action;
     if (notice.action && button.textContent !== notice.action[0]) button.textContent = notice.action[0];
     this.#root.dataset.tone = notice.tone;
-    this.#shown = notice;
   }
 
   #ofSound() {
@@ -111,8 +115,9 @@ export class Notice {
   }
 
   #ofDraining() {
-    if (this.#drainsAt === null) return null;
-    const seconds = Math.max(0, Math.ceil((this.#drainsAt - performance.now()) / 1000));
-    return { text: `The server will stop in ${seconds} s; the music goes on until then.`, tone: "wait" };
+    if (this.#drain === null) return null;
+    const { seconds, until } = this.#drain;
+    const text = `The server will stop in ${Math.ceil(seconds)} s; the music goes on until then.`;
+    return { text, clock: `${Math.max(0, Math.ceil((until - performance.now()) / 1000))} s are left.`, tone: "wait" };
   }
 }

@@ -12,10 +12,23 @@ export class Player extends EventTarget {
   analyser = null;
   last = null; // report
   readyAt = Infinity; // ms
+  #rate = null;
+  #ready = null; // a promise
+  #session = 0; // reports of those before are of no interest
 
   /** Make ready for a rate in Hz; resolves once samples can be handed over. Throws where there is no AudioWorklet. */
-  async prepare(sampleRate) {
-    if (this.context?.sampleRate === sampleRate) return;
+  prepare(sampleRate) {
+    if (this.#rate !== sampleRate) {
+      this.#rate = sampleRate;
+      this.#ready = this.#open(sampleRate).catch((error) => {
+        this.#rate = null;
+        throw error;
+      });
+    }
+    return this.#ready;
+  }
+
+  async #open(sampleRate) {
     if (!globalThis.AudioWorkletNode) {
       throw new Error(
         isSecureContext
@@ -55,7 +68,8 @@ export class Player extends EventTarget {
     const samples = (seconds) => Math.round(seconds * this.context.sampleRate);
     const most = samples(Math.max(lead / 2, lead - SPARE_S));
     const inHand = Math.min(samples(Math.min(START_S, lead / 2)), most);
-    this.node.port.postMessage({ type: "begin", inHand, most, aim: samples(lead), ceiling: samples(lead + ABOVE_S) });
+    const [aim, ceiling] = [samples(lead), samples(lead + ABOVE_S)];
+    this.node.port.postMessage({ type: "begin", session: ++this.#session, inHand, most, aim, ceiling });
   }
 
   /** It goes on over another connection. */
@@ -79,6 +93,7 @@ export class Player extends EventTarget {
   }
 
   #heard(counted) {
+    if (counted.session !== this.#session) return;
     const ms = 1000 / this.context.sampleRate;
     this.last = { ...counted, buffered_ms: counted.buffered * ms, in_hand_ms: counted.inHand * ms };
     this.dispatchEvent(new CustomEvent("report", { detail: this.last }));

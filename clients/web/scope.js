@@ -6,6 +6,8 @@ import { fitted, palette } from "./palette.js";
 const [LOW_HZ, HIGH_HZ] = [55, 16_000];
 const ROWS = 160;
 const SHOWN = 1024; // samples of the waveform: 23 ms
+const LEAST_PEAK = 0.1; // that fills the height; below, the waveform is drawn smaller
+const CALMING = 0.985; // of the peak from one picture to the next, as it falls
 const STEP_MS = 33; // between two columns
 const CALM_STEP_MS = 250; // where less motion is asked for
 const COLUMN = 2; // px
@@ -19,12 +21,15 @@ export class Scope {
   #player;
   #samples = new Float32Array(4096);
   #levels = new Uint8Array(2048);
+  #rate = 0; // Hz, of the bins
   #bins = null;
+  #peak = LEAST_PEAK;
   #inks = null;
   #drawnWith = null;
   #column = 0;
   #at = 0;
   #silent = false;
+  #blank = 0; // columns of silence, in a row
 
   /** Two canvases, and the player that is listened to. */
   constructor(wave, spectrogram, player) {
@@ -50,9 +55,10 @@ export class Scope {
 
   #drawWave() {
     const start = this.#trigger();
-    const loud = this.#samples.some((sample) => sample !== 0);
-    if (!loud && this.#silent && !this.#outdated(this.#wave)) return;
-    this.#silent = !loud;
+    const peak = this.#samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+    if (!peak && this.#silent && !this.#outdated(this.#wave)) return;
+    this.#silent = !peak;
+    this.#peak = Math.max(LEAST_PEAK, peak, CALMING * this.#peak);
     const { context, width, height } = fitted(this.#wave);
     context.clearRect(0, 0, width, height);
     context.strokeStyle = palette().brass;
@@ -60,7 +66,7 @@ export class Scope {
     context.lineJoin = "round";
     context.beginPath();
     for (let i = 0; i < SHOWN; i += 2) {
-      const y = height / 2 - this.#samples[start + i] * (height / 2 - 2);
+      const y = height / 2 - (this.#samples[start + i] / this.#peak) * (height / 2 - 3);
       context.lineTo((i / (SHOWN - 2)) * width, y);
     }
     context.stroke();
@@ -75,8 +81,13 @@ export class Scope {
 
   #drawColumn(analyser) {
     this.#clearIfNew();
+    this.#blank = this.#levels.some((level) => level > 0) ? 0 : this.#blank + 1;
+    if (this.#blank * COLUMN > this.#spectrogram.clientWidth) return; // nothing is left to be moved
     const { context, width, height } = fitted(this.#spectrogram);
-    this.#bins ??= rows(analyser);
+    if (analyser.context.sampleRate !== this.#rate) {
+      this.#rate = analyser.context.sampleRate;
+      this.#bins = rows(analyser);
+    }
     let x = width - COLUMN;
     if (CALM.matches) {
       x = this.#column = (this.#column + COLUMN) % Math.max(COLUMN, Math.floor(width / COLUMN) * COLUMN);
@@ -88,10 +99,13 @@ export class Scope {
       );
     }
     const tall = height / ROWS;
+    context.fillStyle = this.#inks[0];
+    context.fillRect(x, 0, COLUMN, height);
     for (let row = 0; row < ROWS; row++) {
       const [from, to] = this.#bins[row];
       let level = 0;
       for (let bin = from; bin <= to; bin++) level = Math.max(level, this.#levels[bin]);
+      if (!level) continue;
       context.fillStyle = this.#inks[level];
       context.fillRect(x, height - (row + 1) * tall, COLUMN, tall + 0.5);
     }

@@ -11,6 +11,7 @@ const REPORT = 2048; // samples between reports: 46 ms
 
 class Ring extends AudioWorkletProcessor {
   #ring = new Float32Array(CAPACITY);
+  #session = 0;
   #read = 0; // samples of the stream
   #write = 0;
   #sequence = 0;
@@ -33,7 +34,8 @@ class Ring extends AudioWorkletProcessor {
   }
 
   /** A new session. */
-  begin({ inHand, most, aim, ceiling }) {
+  begin({ session, inHand, most, aim, ceiling }) {
+    this.#session = session;
     this.#tail = this.#cutTail();
     this.#read = this.#write = this.#sequence = 0;
     this.#playing = this.#fading = this.#complete = this.#resting = false;
@@ -139,6 +141,7 @@ class Ring extends AudioWorkletProcessor {
     this.#sinceReport = 0;
     const { underruns, trimmed, discontinuities } = this.#counted;
     this.port.postMessage({
+      session: this.#session,
       received: this.#write,
       played: this.#read,
       buffered: this.#buffered,
