@@ -9,8 +9,8 @@ from urllib.parse import quote
 import httpx
 
 from ostinato.clients.address import http_address
+from ostinato.clients.connection import unreachable
 from ostinato.clients.errors import CorruptError, RefusedError
-from ostinato.clients.stream import unreachable
 from ostinato.models.config import Instrument
 from ostinato.server.protocol import Error, ErrorDetail
 
