@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         UnreachableError,
     )
     from ostinato.clients.incoming import Block
+    from ostinato.clients.playback import play
     from ostinato.clients.stream import Stream, connect
-    from ostinato.server.protocol import AudioFormat, SessionStart
+    from ostinato.clients.synthesis import Sound, synthesize, synthesize_async
+    from ostinato.server.protocol import AudioFormat, SessionStart, SynthesizeNote, SynthesizeOptions
 
 WHERE: Final = {
     "AsyncStream": "ostinato.clients.async_stream",
@@ -35,12 +37,18 @@ WHERE: Final = {
     "RefusedError": "ostinato.clients.errors",
     "SessionStart": "ostinato.server.protocol",
     "SilentError": "ostinato.clients.errors",
+    "Sound": "ostinato.clients.synthesis",
     "Stream": "ostinato.clients.stream",
     "StreamError": "ostinato.clients.errors",
+    "SynthesizeNote": "ostinato.server.protocol",
+    "SynthesizeOptions": "ostinato.server.protocol",
     "Timeouts": "ostinato.clients.connection",
     "UnreachableError": "ostinato.clients.errors",
     "connect": "ostinato.clients.stream",
     "connect_async": "ostinato.clients.async_stream:connect",
+    "play": "ostinato.clients.playback",
+    "synthesize": "ostinato.clients.synthesis",
+    "synthesize_async": "ostinato.clients.synthesis",
 }
 
 __all__ = [
@@ -53,12 +61,18 @@ __all__ = [
     "RefusedError",
     "SessionStart",
     "SilentError",
+    "Sound",
     "Stream",
     "StreamError",
+    "SynthesizeNote",
+    "SynthesizeOptions",
     "Timeouts",
     "UnreachableError",
     "connect",
     "connect_async",
+    "play",
+    "synthesize",
+    "synthesize_async",
 ]
 
 
