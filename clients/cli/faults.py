@@ -53,8 +53,8 @@ def needs(*packages: str) -> Iterator[None]:
 
 @contextmanager
 def stream_faults() -> Iterator[None]:
-    """What goes wrong between here and a server, each with its exit code."""
-    from ostinato.clients.errors import RefusedError, StreamError, UnreachableError
+    """What goes wrong between a server and a loudspeaker, each with its exit code."""
+    from ostinato.clients.errors import PlaybackError, RefusedError, StreamError, UnreachableError
 
     try:
         yield
@@ -64,7 +64,7 @@ def stream_faults() -> Iterator[None]:
         again = error.error.retry_after_s
         later = "" if again is None else f"; try again in {again:.0f} s"
         raise Fault(f"the server refused: {error}{later}", ExitCode.REFUSED) from error
-    except StreamError as error:
+    except (StreamError, PlaybackError) as error:
         raise Fault(str(error), ExitCode.OTHER) from error
 
 

@@ -15,14 +15,14 @@ from ostinato.server.latency_report import EngineReport, LatencyReport, MissRepo
 from ostinato.server.measurements import Spread
 
 LEVELS: Final = "▁▂▃▄▅▆▇█"
-TIME_LINE_S: Final = 60
+TIME_LINE_S: Final = 50
 BINS: Final = 24  # of a histogram
 SESSIONS: Final = 20  # shown
 MISSES: Final = 5
 
 
 class MonitorView:
-    """Draws one look after another; what is told of the last seconds grows into a time line of a minute.
+    """Draws one look after another; what is told of the last seconds grows into a time line.
 
     Args:
         url: where the server is.
@@ -70,7 +70,7 @@ class MonitorView:
         return text.append(f"   refused {refused}" if refused else "", style="yellow")
 
     def _model(self, model: str, latency: LatencyReport, recent: RecentReport) -> RenderableType:
-        """One model: its steps, its real-time factor over a minute, and how long its steps took."""
+        """One model: its steps, its real-time factor over the last seconds, and how long its steps took."""
         figures, budget = latency.engine.models[model], latency.budget_us[model]
         hop, _ = self._clocks[model]
         steps = [1000.0 * b.step_ms / (b.hops * hop) for b in recent.blocks if b.model == model and b.step_ms]
@@ -83,7 +83,7 @@ class MonitorView:
         table.add_row("TTFA ms", *_spread(figures.ttfa_ms, ".1f"))
         table.add_row("control to sound ms", *_spread(figures.control_ms, ".1f"))
         bars = Table.grid(padding=(0, 2))
-        bars.add_row("RTF, a minute; full: 1", _time_line([line.get(now - s) for s in range(TIME_LINE_S, 0, -1)]))
+        bars.add_row(f"RTF to 1, {TIME_LINE_S} s", _time_line([line.get(now - s) for s in range(TIME_LINE_S, 0, -1)]))
         bars.add_row(f"steps, {recent_s(recent)}", histogram(steps, "µs"))
         return Group(Text(), table, bars)
 
@@ -97,9 +97,7 @@ def _deliveries(engine: EngineReport, recent: RecentReport) -> RenderableType:
     table.add_row("waits ms", *_spread(engine.wait_ms, ".2f"))
     table.add_row("sent ms", *_spread(engine.send_ms, ".2f"))
     table.add_row("wake-up ms", *_spread(engine.wakeup_ms, ".2f"))
-    leads = (
-        f"lead ms: least {_shown(lead.least, '.0f')}, half {_shown(lead.p50, '.0f')}, most {_shown(lead.most, '.0f')}"
-    )
+    least, half, most = (_shown(value, ".0f") for value in (lead.least, lead.p50, lead.most))
     early = [-block.late_ms for block in recent.blocks if block.late_ms is not None]
     bars = Table.grid(padding=(0, 2))
     bars.add_row(f"in time by, {recent_s(recent)}", histogram(early, "ms"))

@@ -72,7 +72,6 @@ def play(
     from ostinato.clients.cli.output import STDOUT, check_output
     from ostinato.clients.cli.served import ask_model
     from ostinato.clients.cli.status import Status
-    from ostinato.clients.errors import PlaybackError
     from ostinato.clients.stream import connect
     from ostinato.server.protocol import AudioFormat, SessionStart
 
@@ -82,7 +81,7 @@ def play(
         check_output(output)
     if to_card:
         _check_card()
-    with stream_faults(), bad_input(PlaybackError):
+    with stream_faults():
         with bad_input(ValueError, about="--server"):
             served = ask_model(server, model, api_key)
         score = None if keyboard is not None else piece.score(served, voices)
