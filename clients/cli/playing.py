@@ -62,6 +62,9 @@ def play(
     lead_ms: Annotated[float | None, typer.Option(callback=within(20, 10_000), help="Default: the server's.")] = None,
     mode: Annotated[Literal["live", "fast"], typer.Option(help="Paced by the clock, or as fast as it goes.")] = "live",
     encoding: PcmEncoding = "pcm_s16le",
+    reconnect: Annotated[
+        float, typer.Option(callback=within(0, 3600), help="Seconds to look for a way back after a lost connection.")
+    ] = 30.0,
     json: Json = False,
 ) -> None:
     """Stream a MIDI file, notes or a live MIDI keyboard from a running server, with figures on stderr.
@@ -72,6 +75,7 @@ def play(
     from ostinato.clients.cli.output import STDOUT, check_output
     from ostinato.clients.cli.served import ask_model
     from ostinato.clients.cli.status import Status
+    from ostinato.clients.connection import Timeouts
     from ostinato.clients.stream import connect
     from ostinato.server.protocol import AudioFormat, SessionStart
 
@@ -97,7 +101,10 @@ def play(
         )
         status = Status()
         teller = Teller(status)
-        with connect(server, start, api_key=api_key, heard=teller.heard, on_loss=teller.lost) as stream:
+        timeouts = Timeouts(reconnect_s=reconnect)
+        with connect(
+            server, start, api_key=api_key, heard=teller.heard, on_loss=teller.lost, timeouts=timeouts
+        ) as stream:
             fault = _hear(stream, score, keyboard, output, to_card, status)
     status.say(described(stream.report, stream.created.format.sample_rate))
     if output not in (None, STDOUT) and stream.report.samples:
@@ -106,6 +113,8 @@ def play(
         status.say(f"ostinato: {warning}")
     if json:
         print(json_format.dumps(summary(stream)), file=sys.stderr if output == STDOUT else sys.stdout)
+    if isinstance(fault, KeyboardInterrupt):
+        raise Fault("interrupted", ExitCode.INTERRUPTED)
     if fault is not None:
         with stream_faults():
             raise fault
