@@ -113,7 +113,8 @@ def open_card(stream: Stream, device: int | str | None = None) -> Iterator[Card]
     sound, rate = sounddevice(), stream.created.format.sample_rate
     card = Card(rate, stream.created.lead_ms)
 
-    def fill(out: NDArray[np.float32], *_: object) -> None:
+    def fill(out: NDArray[np.float32], frames: int, time: object, status: Any) -> None:  # noqa: ANN401, ARG001
+        card.underruns += bool(status.output_underflow)  # the system's own
         card.fill(out[:, 0])
 
     try:
@@ -122,8 +123,12 @@ def open_card(stream: Stream, device: int | str | None = None) -> Iterator[Card]
     except (sound.PortAudioError, ValueError) as error:  # ValueError: no such device
         raise PlaybackError(f"sound card: {error}") from error
     stream.heard_through(card)
-    with output:
+    try:
         yield card
+    finally:
+        output.stop()  # once it has played what it took
+        output.close()
+        stream.report.underruns = card.underruns
 
 
 def sounddevice() -> Any:  # noqa: ANN401 (it has no types)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -151,3 +153,66 @@ def test_what_is_missing_is_named_with_what_to_install(
     monkeypatch.setattr("ostinato.clients.playback.import_module", find)
     with connect(server, SessionStart(model="tiny")) as stream, pytest.raises(PlaybackError, match=told):
         play(stream)
+
+
+class Loudspeaker(threading.Thread):
+    """What sounddevice has of a card, with a clock of its own: it asks for 512 samples at a time, a bit too slowly."""
+
+    PortAudioError = OSError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.played = list[NDArray[np.float32]]()
+        self._stopped = threading.Event()
+
+    def OutputStream(self, **options: Any) -> Loudspeaker:  # noqa: ANN401, N802
+        if options["device"] == "none":
+            raise ValueError("No output device matching 'none'")
+        assert (options["samplerate"], options["channels"], options["dtype"]) == (RATE, 1, "float32")
+        self._callback = options["callback"]
+        return self
+
+    def run(self) -> None:
+        status = SimpleNamespace(output_underflow=False)
+        while not self._stopped.wait(512 / RATE):
+            out = np.full((512, 1), np.nan, np.float32)
+            self._callback(out, 512, None, status)
+            self.played.append(out[:, 0])
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+    def close(self) -> None:
+        assert not self.is_alive()
+
+
+def test_a_stream_is_played_to_its_end(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    speaker, heard = Loudspeaker(), list[NDArray[np.float32]]()
+    monkeypatch.setattr("ostinato.clients.playback.import_module", lambda _: speaker)
+    bring = Card.bring
+
+    def keep(card: Card, came: Block) -> None:
+        heard.append(came.samples)
+        bring(card, came)
+
+    monkeypatch.setattr(Card, "bring", keep)
+    with connect(server, SessionStart(model="tiny", seed=1, lead_ms=400.0, duration_s=0.7)) as stream:
+        stream.note_on(60)
+        underruns = play(stream)
+    sound, played = np.concatenate(heard), np.concatenate(speaker.played)
+    assert stream.report.underruns == underruns
+    assert len(sound) == round(0.7 * RATE)
+    if not underruns:
+        begun = int(played.nonzero()[0][0]) - int(sound.nonzero()[0][0])
+        assert np.array_equal(played[begun : begun + len(sound)], sound)
+    assert np.isfinite(played).all()
+
+
+def test_a_device_that_is_none_is_told(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ostinato.clients.playback.import_module", lambda _: Loudspeaker())
+    with (
+        connect(server, SessionStart(model="tiny")) as stream,
+        pytest.raises(PlaybackError, match="sound card: No output device matching 'none'"),
+    ):
+        play(stream, "none")

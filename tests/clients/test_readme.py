@@ -1,4 +1,4 @@
-"""The examples of the documents do what they say: Python as it stands, commands without what follows them in a pipe or list."""
+"""The examples of the documents do what they say: Python as it stands, commands without what follows a pipe."""
 
 from __future__ import annotations
 

@@ -9,8 +9,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ostinato.clients import (
+    AudioFormat,
     LostError,
     SessionStart,
     Stream,
@@ -21,6 +24,7 @@ from ostinato.clients import (
 )
 from ostinato.server.protocol import (
     ControlUpdate,
+    Encoding,
     Event,
     NoteOff,
     NoteOn,
@@ -92,6 +96,21 @@ def test_the_joined_audio_is_that_of_an_uninterrupted_run(
     assert stream.report.reconnects >= 1
     assert [str(why) for why in lost] == ["the connection broke"] * len(lost)
     assert stream.report.errors == stream.report.warnings == []
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 52_000), max_size=6), st.sampled_from(["pcm_s16le", "pcm_f32le"]))
+def test_wherever_the_wire_breaks_nothing_is_lost_and_nothing_comes_twice(
+    running: Serving, breaks: list[int], encoding: Encoding
+) -> None:
+    start = START.model_copy(update={"mode": "fast", "format": AudioFormat(encoding=encoding)})
+    with connect(running.url, start) as stream:
+        stream.perform(MELODY)
+        whole = hashlib.sha256(b"".join(block.pcm for block in stream)).hexdigest()
+    with proxied(running.port) as proxy, connect(proxy.url, start, timeouts=PATIENT) as stream:
+        stream.perform(MELODY)
+        assert heard_out(stream, proxy, sorted(breaks)) == whole
+        assert stream.report.errors == stream.report.warnings == []
 
 
 def test_the_async_client_comes_back_too(proxy: Proxy, uninterrupted: str) -> None:
