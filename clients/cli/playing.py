@@ -71,7 +71,7 @@ def play(
 
     An interrupted stream leaves what has arrived; one whose connection is lost goes on. Ctrl-C ends a keyboard's.
     """
-    from ostinato.clients.cli.listen import Teller, described, summary
+    from ostinato.clients.cli.listen import Teller, summary
     from ostinato.clients.cli.output import STDOUT, check_output
     from ostinato.clients.cli.served import ask_model
     from ostinato.clients.cli.status import Status
@@ -85,10 +85,14 @@ def play(
         check_output(output)
     if to_card:
         _check_card()
+    status = Status()
     with stream_faults():
         with bad_input(ValueError, about="--server"):
             served = ask_model(server, model, api_key)
         score = None if keyboard is not None else piece.score(served, voices)
+        controls = controls_of(temperature)
+        if score is None and instrument is not None:
+            controls["instrument"] = instrument
         start = SessionStart(
             model=model,
             voices=score.voices if score else voices,
@@ -97,20 +101,14 @@ def play(
             mode=mode,
             lead_ms=lead_ms,
             duration_s=score.samples / served.network.sample_rate if score else None,
-            controls={**controls_of(temperature), **({} if score or not instrument else {"instrument": instrument})},
+            controls=controls,
         )
-        status = Status()
-        teller = Teller(status)
-        timeouts = Timeouts(reconnect_s=reconnect)
+        teller, timeouts = Teller(status), Timeouts(reconnect_s=reconnect)
         with connect(
             server, start, api_key=api_key, heard=teller.heard, on_loss=teller.lost, timeouts=timeouts
         ) as stream:
             fault = _hear(stream, score, keyboard, output, to_card, status)
-    status.say(described(stream.report, stream.created.format.sample_rate))
-    if output not in (None, STDOUT) and stream.report.samples:
-        status.say(f"wrote {output}{'' if fault is None else ', as far as it came'}")
-    for warning in stream.report.warnings[:WARNINGS_TOLD]:
-        status.say(f"ostinato: {warning}")
+    _tell(stream, output, status, whole=fault is None)
     if json:
         print(json_format.dumps(summary(stream)), file=sys.stderr if output == STDOUT else sys.stdout)
     if isinstance(fault, KeyboardInterrupt):
@@ -120,6 +118,18 @@ def play(
             raise fault
     if stream.report.errors:
         raise Fault(f"the server did not play it all: {stream.report.errors[0]}", ExitCode.OTHER)
+
+
+def _tell(stream: Stream, output: str | None, status: Status, *, whole: bool) -> None:
+    """Tell how it was, and what was written."""
+    from ostinato.clients.cli.listen import described
+    from ostinato.clients.cli.output import STDOUT
+
+    status.say(described(stream.report, stream.created.format.sample_rate))
+    if output not in (None, STDOUT) and stream.report.samples:
+        status.say(f"wrote {output}{'' if whole else ', as far as it came'}")
+    for warning in stream.report.warnings[:WARNINGS_TOLD]:
+        status.say(f"ostinato: {warning}")
 
 
 def _check(piece: Piece, keyboard: str | None, model: str) -> None:
