@@ -9,8 +9,7 @@ async with await connect("ws://127.0.0.1:8000", SessionStart(model="default", du
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 
 from websockets.asyncio.client import ClientConnection
@@ -18,26 +17,57 @@ from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed
 
 from ostinato.clients.address import stream_address
-from ostinato.clients.conversation import Block, Conversation
-from ostinato.clients.errors import SilentError
-from ostinato.clients.report import Report
-from ostinato.clients.stream import (
-    DEFAULT_START,
+from ostinato.clients.connection import (
     DEFAULT_TIMEOUTS,
+    LOOKS,
     OPENING_ERRORS,
     Timeouts,
     lost,
+    silent,
     socket_options,
     unreachable,
 )
-from ostinato.server.protocol import AudioDone, Event, ServerMessage, SessionCreated, SessionStart
+from ostinato.clients.conversation import Conversation
+from ostinato.clients.errors import LostError, StreamError
+from ostinato.clients.incoming import Block
+from ostinato.clients.playhead import Hearing
+from ostinato.clients.recovery import OnLoss, Recovery
+from ostinato.clients.report import Report
+from ostinato.clients.stream import DEFAULT_START
+from ostinato.server.protocol import (
+    AudioDone,
+    Event,
+    ServerMessage,
+    SessionCreated,
+    SessionStart,
+    StreamPause,
+    StreamResume,
+)
+
+Open = Callable[[], Awaitable[ClientConnection]]
+"""Opens a socket to the server. Raises UnreachableError."""
 
 
 class AsyncStream:
     """A session that was admitted. Iterate it for audio; say what to play from other tasks of the same loop."""
 
-    def __init__(self, socket: ClientConnection, conversation: Conversation, timeouts: Timeouts) -> None:
-        self._socket, self._conversation, self._timeouts = socket, conversation, timeouts
+    def __init__(
+        self,
+        open_: Open,
+        socket: ClientConnection,
+        conversation: Conversation,
+        timeouts: Timeouts,
+        on_loss: OnLoss,
+    ) -> None:
+        self._open, self._socket, self._conversation, self._timeouts = open_, socket, conversation, timeouts
+        self._recovery = Recovery(conversation, timeouts.reconnect_s, on_loss)
+        self._closed = False
+        self._unheard = 0  # times in a row that nothing came
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the session is there."""
+        return self._conversation.created is not None
 
     @property
     def created(self) -> SessionCreated:
@@ -75,13 +105,30 @@ class AsyncStream:
         self._conversation.perform(events)
         await self._flush()
 
+    async def pause(self) -> None:
+        """Stop the session's clock."""
+        self._conversation.say(StreamPause())
+        await self._flush()
+
+    async def resume(self) -> None:
+        """Let the session's clock run on."""
+        self._conversation.say(StreamResume())
+        await self._flush()
+
     async def end(self) -> None:
         """Let everything go; the tail still comes."""
         self._conversation.end()
         await self._flush()
 
+    def heard_through(self, card: Hearing) -> None:
+        """Report to the server what a sound card plays, instead of a simulated one."""
+        self._conversation.heard_through(card)
+
     async def __aiter__(self) -> AsyncIterator[Block]:
-        """Blocks as they arrive, until the stream is whole. Raises StreamError where it does not become so."""
+        """Blocks as they arrive, until the stream is whole. Raises StreamError where it does not become so.
+
+        A lost connection is opened again, and the session carried on.
+        """
         while self._conversation.done is None:
             block = await self._step()
             if block is not None:
@@ -89,6 +136,7 @@ class AsyncStream:
 
     async def close(self) -> None:
         """Hang up; the server stops at once."""
+        self._closed = True
         await self._socket.close()
 
     async def __aenter__(self) -> AsyncStream:
@@ -104,21 +152,60 @@ class AsyncStream:
         return event_id
 
     async def _step(self) -> Block | None:
-        """Send what is due and take one frame."""
+        """Send what is due and take one frame, or find a way back where the connection is lost."""
         try:
-            async with asyncio.timeout(self._timeouts.silence_s):
-                await self._flush()
-                return self._conversation.take(await self._socket.recv())
+            return await self._hear()
+        except StreamError as error:
+            if self._closed:
+                raise
+            await self._mend(error)
+            return None
+
+    async def _hear(self) -> Block | None:
+        """One frame. Raises StreamError."""
+        await self._flush()
+        try:
+            async with asyncio.timeout(self._timeouts.silence_s / LOOKS):
+                frame = await self._socket.recv()
         except TimeoutError:
-            raise SilentError(f"nothing was heard for {self._timeouts.silence_s:g} s") from None
+            self._unheard += 1
+            if self._unheard == LOOKS:
+                raise silent(self._timeouts.silence_s) from None
+            self._conversation.probe()
+            return None
         except ConnectionClosed as error:
             raise lost(error) from error
+        self._unheard = 0
+        return self._conversation.take(frame)
+
+    async def _mend(self, why: StreamError) -> None:
+        """Open another connection, and ask there for what was lost. Raises StreamError where there is no way back."""
+        while True:
+            wait_s = self._recovery.wait_s(why)
+            self._socket.transport.abort()  # half open, nobody would answer a close
+            await asyncio.sleep(wait_s)
+            if self._closed:
+                raise LostError("hung up") from why
+            try:
+                socket = await self._open()
+            except StreamError as error:
+                why = error
+                continue
+            self._unheard, self._socket = 0, socket
+            self._conversation.reconnect()
+            return
 
     async def _flush(self) -> None:
         # where the socket is closed, what the server said last may still have to be read; reading tells of it
-        with suppress(ConnectionClosed):
-            for text in self._conversation.outgoing():
-                await self._socket.send(text)
+        socket = self._socket
+        try:
+            async with asyncio.timeout(self._timeouts.silence_s):
+                for text in self._conversation.outgoing():
+                    await socket.send(text)
+        except ConnectionClosed:
+            return
+        except TimeoutError:
+            raise silent(self._timeouts.silence_s) from None
 
 
 async def connect(
@@ -128,18 +215,21 @@ async def connect(
     api_key: str | None = None,
     token: str | None = None,
     heard: Callable[[ServerMessage], None] = lambda _: None,
+    on_loss: OnLoss = lambda _: None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> AsyncStream:
-    """Open a session on a server and wait until it is admitted. Raises what `stream.connect` does."""
-    conversation = Conversation(start, heard)
-    address = stream_address(url)
+    """Open a session on a server and wait until it is admitted. Takes and raises what `stream.connect` does."""
+    address, options = stream_address(url), socket_options(api_key, token, timeouts)
+
+    async def open_() -> ClientConnection:
+        try:
+            return await open_socket(address, **options)
+        except OPENING_ERRORS as error:
+            raise unreachable(address, error) from error
+
+    stream = AsyncStream(open_, await open_(), Conversation(start, heard), timeouts, on_loss)
     try:
-        socket = await open_socket(address, **socket_options(api_key, token, timeouts))
-    except OPENING_ERRORS as error:
-        raise unreachable(address, error) from error
-    stream = AsyncStream(socket, conversation, timeouts)
-    try:
-        while conversation.created is None:
+        while not stream.admitted:
             await stream._step()
     except BaseException:
         await stream.close()

@@ -1,38 +1,39 @@
 """A client's side of one session, sans I/O: frames in, audio and frames out, everything checked.
 
-The sync and the async client wrap this: they carry frames, and it knows what they mean.
+The sync and the async client wrap this: they carry frames, and it knows what they mean, over as many connections as
+the session needs.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import count
+from threading import RLock
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ostinato.clients.errors import CorruptError, RefusedError
-from ostinato.clients.playhead import Playhead
+from ostinato.clients.incoming import Block, IncomingAudio
+from ostinato.clients.playhead import Hearing, Playhead
 from ostinato.clients.report import Report
+from ostinato.clients.score_feed import ScoreFeed
 from ostinato.server.protocol import (
-    Allowance,
     AudioDone,
+    AudioStart,
     ClientMessage,
     ControlApplied,
     ControlUpdate,
-    Encoding,
     Error,
     Event,
-    FrameHeader,
     NoteOff,
     NoteOn,
+    Ping,
     PlaybackReport,
     ProtocolError,
+    QueueUpdate,
+    Resume,
+    ServerDraining,
     ServerMessage,
     SessionCreated,
     SessionEnd,
@@ -44,34 +45,14 @@ from ostinato.server.protocol import (
     parse_server,
 )
 
-AHEAD_S: Final = 30.0  # of what has arrived: how early a score's events are sent to a live session
-UNANSWERED: Final = 4096  # events under way at most; the server lets 8192 wait
 REPORT_EVERY_S: Final = 0.25
 IN_HAND_S: Final = 0.08  # before the playhead starts, or half the session's lead where that is less
-
-HEADER_BYTES: Final = len(FrameHeader(0, 0).pack())
-SAMPLE_BYTES: Final[Mapping[Encoding, int]] = {"pcm_s16le": 2, "pcm_f32le": 4}
+GREETINGS: Final = (SessionCreated, AudioStart, QueueUpdate, ServerDraining)  # with which a connection may begin
 
 
 def in_hand_s(lead_ms: float) -> float:
     """What a listener gathers before it plays, where the server runs so far ahead."""
     return min(IN_HAND_S, lead_ms / 2000.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some audio, as it came."""
-
-    first_sample: int
-    pcm: bytes
-    encoding: Encoding
-
-    @property
-    def samples(self) -> NDArray[np.float32]:
-        """Float32 in [-1, 1]."""
-        if self.encoding == "pcm_f32le":
-            return np.frombuffer(self.pcm, dtype="<f4").astype(np.float32)
-        return np.frombuffer(self.pcm, dtype="<i2").astype(np.float32) / np.float32(32767.0)
 
 
 class Conversation:
@@ -94,33 +75,72 @@ class Conversation:
         self.report: Final = Report()
         self.created: SessionCreated | None = None
         self.done: AudioDone | None = None
+        self.queued = False  # it waits, or waited, for a place
+        self.settled = False  # the connection has given more than a greeting
         self._heard, self._clock = heard, clock
+        self._lock = RLock()  # several threads may say something while one takes frames; nobody waits while it is held
         self._start = start
+        self._greeted = False  # session.created came on this connection
         self._outbox: deque[ClientMessage] = deque([start])
         self._began = self._reported = clock()
         self._event_numbers = count()
-        self._score: deque[Event] = deque()
-        self._unanswered: set[str] = set()
-        self._allowance: Allowance | None = None  # of a score's events
+        self._unanswered: dict[str, Event] = {}  # in the order in which they were said
+        self._score = ScoreFeed(start.mode)
+        self._stands: bool | None = None  # the session's clock, by what was said last of it
+        self._ending = False
         self._held = False  # a fast session's clock, by this side
-        self._sequence, self._received = 0, 0
-        self._hash = hashlib.sha256()
+        self._audio = IncomingAudio(start.format.encoding)
         self._playhead: Playhead | None = None
+        self._card: Hearing | None = None
 
     @property
     def dry(self) -> bool:
         """Whether the playhead stands in the middle of the stream, having played all that came."""
         return self.done is None and self._playhead is not None and self._playhead.dry(self._clock())
 
+    @property
+    def may_return(self) -> bool:
+        """Whether another connection may go on with what was asked for: with the session, or with waiting for one."""
+        return self.queued if self.created is None else self.created.resume_token is not None
+
+    @property
+    def returning(self) -> bool:
+        """Whether the session that there was is asked for again, and not given yet."""
+        return self.created is not None and not self._greeted
+
     def heard_at(self, sample: int) -> float | None:
         """The time at which the playhead plays a sample; None while that is not known, for it has not arrived."""
         return self._playhead.when(sample) if self._playhead else None
 
+    def heard_through(self, card: Hearing) -> None:
+        """Report what a sound card plays, instead of a simulated one."""
+        self._card = card
+
+    def reconnect(self) -> None:
+        """Speak over another connection: ask for the session from the next sample on, or anew where there was none."""
+        resume = None
+        if self.created is not None:
+            resume = Resume(token=self.created.resume_token or "", next_sample=self._audio.received)
+        with self._lock:
+            self._greeted = self.settled = False
+            self._audio.reconnect()
+            self._outbox = deque([self._start.model_copy(update={"resume": resume})])
+
     def say(self, message: ClientMessage) -> None:
         """Put a message into the outbox."""
-        if isinstance(message, Event):
-            self._unanswered.add(message.event_id)
-        self._outbox.append(message)
+        with self._lock:
+            if isinstance(message, Event):
+                self._unanswered[message.event_id] = message
+            elif isinstance(message, StreamPause | StreamResume):
+                self._stands = isinstance(message, StreamPause)
+            elif isinstance(message, SessionEnd):
+                self._ending = True
+            self._outbox.append(message)
+
+    def probe(self) -> None:
+        """Ask the server for a sign of life, where it can be asked."""
+        if self._greeted and self.done is None:
+            self.say(Ping())
 
     def next_event_id(self) -> str:
         """An id that no event of this conversation has."""
@@ -131,23 +151,25 @@ class Conversation:
 
         The session's clock is held until the first of them are there, so that none is late.
         """
-        self._score.extend(events)
-        self.say(StreamPause())
-        self._say_what_is_near()
-        if not self._held:
-            self.say(StreamResume())
+        with self._lock:
+            self._score.add(events)
+            self.say(StreamPause())
+            self._say_what_is_near()
+            if not self._held:
+                self.say(StreamResume())
 
     def outgoing(self) -> list[str]:
-        """The text frames to be sent now; empties the outbox."""
-        if self.created is None:
-            self._began = self._clock()
-        if self.created and not self.done:
-            self._say_what_is_near()
-            self._say_what_was_heard()
-        frames = []
-        while self._outbox:  # one by one: another thread may be saying something
-            frames.append(self._outbox.popleft().to_json())
-        return frames
+        """The text frames to be sent now; takes them out of the outbox."""
+        with self._lock:
+            if self.created is None:
+                self._began = self._clock()
+            if self._greeted and not self.done:
+                self._say_what_is_near()
+                self._say_what_was_heard()
+            frames = []
+            while self._outbox and (self._greeted or isinstance(self._outbox[0], SessionStart)):
+                frames.append(self._outbox.popleft().to_json())
+            return frames
 
     def take(self, frame: str | bytes) -> Block | None:
         """Take a frame of the server; audio is handed on.
@@ -162,93 +184,91 @@ class Conversation:
             message = parse_server(frame)
         except ProtocolError as error:
             raise CorruptError(str(error)) from error
-        self._take_message(message)
+        with self._lock:
+            self._take_message(message)
         self._heard(message)
         return None
 
     def _take_audio(self, frame: bytes) -> Block:
-        header, pcm = FrameHeader.unpack(frame), frame[HEADER_BYTES:]
-        if self.created is None:
+        if not self._greeted:
             raise CorruptError("audio before session.created")
-        if header.sequence != self._sequence:
-            raise CorruptError(f"sequence: {header.sequence} came where {self._sequence} was to come")
-        if header.first_sample != self._received:
-            raise CorruptError(f"first sample: {header.first_sample} came where {self._received} was to come")
-        size = SAMPLE_BYTES[self._start.format.encoding]
-        if len(pcm) % size:
-            raise CorruptError(f"a frame of {len(pcm)} bytes splits a sample")
-        now = self._clock()
-        if self._received == 0:
+        block, now = self._audio.take(frame), self._clock()
+        samples = self._audio.received - block.first_sample
+        self.settled = True
+        if block.first_sample == 0:
             self.report.first_audio_ms = 1000.0 * (now - self._began)
-        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        self._received += len(pcm) // size
-        self._hash.update(pcm)
-        self._play(len(pcm) // size, now)
-        return Block(header.first_sample, pcm, self._start.format.encoding)
-
-    def _play(self, samples: int, now: float) -> None:
-        self.report.samples = self._received
+        self.report.samples = self._audio.received
         if self._playhead:
             self._playhead.arrive(samples, now)
-            self.report.underruns = self._playhead.underruns
+            self.report.underruns = (self._card or self._playhead).underruns
             if self._playhead.least_buffered_s < float("inf"):
                 self.report.least_buffered_ms = 1000.0 * self._playhead.least_buffered_s
+        return block
 
     def _take_message(self, message: ServerMessage) -> None:
+        self.settled = self.settled or (self._greeted and not isinstance(message, GREETINGS))
         match message:
             case SessionCreated():
-                self.created = message
-                # half of what may come at once: what the network holds back for a while comes at once, too
-                most = message.limits
-                self._allowance = Allowance(most.messages_per_s, most.messages_burst / 2, self._clock())
-                if self._start.mode == "live":
-                    self._playhead = Playhead(message.format.sample_rate, in_hand_s(message.lead_ms))
+                self._greet(message)
+            case QueueUpdate():
+                self.queued = True
+            case AudioStart():
+                self._audio.check_start(message)
             case Stats():
                 self.report.measured(message)
             case ControlApplied():
-                self._unanswered.discard(message.event_id)
+                self._unanswered.pop(message.event_id, None)
             case Warned():
+                self._unanswered.pop(message.event_id or "", None)
                 self.report.warned(message)
             case Error():
                 if message.fatal:
                     raise RefusedError(message)
-                self._unanswered.discard(message.error.event_id or "")
+                self._unanswered.pop(message.error.event_id or "", None)
                 self.report.erred(message)
             case AudioDone():
-                self._check_whole(message)
+                self._audio.check_whole(message)
                 self.done = message
 
-    def _check_whole(self, done: AudioDone) -> None:
-        if done.samples != self._received:
-            raise CorruptError(f"samples: {self._received} arrived of {done.samples}")
-        if done.sha256 != self._hash.hexdigest():
-            raise CorruptError(f"sha256: {self._hash.hexdigest()} arrived, {done.sha256} was sent")
+    def _greet(self, created: SessionCreated) -> None:
+        returned, self._greeted = self.created is not None, True
+        self.created = created
+        self._score.connected(created, self._clock())
+        if returned:
+            self.report.reconnects += 1
+            self._say_again()
+        elif self._start.mode == "live":
+            self._playhead = Playhead(created.format.sample_rate, in_hand_s(created.lead_ms))
+
+    def _say_again(self) -> None:
+        """Whatever the server may have missed; it knows an event by its id.
+
+        The session's clock is held meanwhile, so that no event of a score is late.
+        """
+        self._outbox.clear()
+        self._outbox.extend([Ping()] if self._stands is None else [StreamPause()])
+        self._outbox.extend(self._unanswered.values())
+        if self._stands is False:
+            self._outbox.append(StreamResume())
+        if self._ending:
+            self._outbox.append(SessionEnd())
 
     def _say_what_is_near(self) -> None:
-        if not self.created or not self._allowance:
-            return
-        # a fast session may be far ahead of what has arrived: it gets events as early as it takes them
-        ahead_s = AHEAD_S if self._start.mode == "live" else self.created.limits.ahead_s
-        wait_s = 0.0
-        near = self._received + ahead_s * self.created.format.sample_rate
-        while self._score and (self._score[0].at_sample or 0) <= near and len(self._unanswered) < UNANSWERED:
-            wait_s = self._allowance.take(self._clock())
-            if wait_s:
-                break
-            self.say(self._score.popleft())
-        if self._start.mode == "fast" and bool(wait_s) != self._held:  # it would run past what is yet to be sent
+        for event in self._score.due(self._audio.received, len(self._unanswered), self._clock()):
+            self.say(event)
+        if self._start.mode == "fast" and self._score.waits != self._held:  # it would run past what is yet to be sent
             self._held = not self._held
             self.say(StreamPause() if self._held else StreamResume())
 
     def _say_what_was_heard(self) -> None:
-        now = self._clock()
-        if self._playhead and self._received and now - self._reported >= REPORT_EVERY_S:
+        now, playing = self._clock(), self._card or self._playhead
+        if self._playhead and playing and self._audio.received and now - self._reported >= REPORT_EVERY_S:
             self._reported = now
             self.say(
                 PlaybackReport(
-                    played_sample=self._playhead.position(now),
-                    buffered_ms=1000.0 * self._playhead.buffered_s(now),
-                    underruns=self._playhead.underruns,
+                    played_sample=playing.position(now),
+                    buffered_ms=1000.0 * playing.buffered_s(now),
+                    underruns=playing.underruns,
                 )
             )
 

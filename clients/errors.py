@@ -6,7 +6,7 @@ from ostinato.server.protocol import Error
 
 
 class StreamError(Exception):
-    """A stream that did not become whole."""
+    """A sound that did not become whole."""
 
 
 class UnreachableError(StreamError):
@@ -26,8 +26,19 @@ class SilentError(StreamError):
 
 
 class LostError(StreamError):
-    """The connection ended in the middle."""
+    """The connection ended in the middle, and the session could not be carried on.
+
+    `code` is what the server closed it with; None: the wire broke.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CorruptError(StreamError):
     """What arrived is not what was sent: a gap, a wrong hash, or no message of this protocol."""
+
+
+class PlaybackError(Exception):
+    """There is no sound card to play on, or it failed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ostinato.clients.address import stream_address
-from ostinato.clients.stream import DEFAULT_TIMEOUTS, Timeouts
+from ostinato.clients.connection import DEFAULT_TIMEOUTS, Timeouts
 from ostinato.server.protocol import AudioFormat, SessionStart
 from ostinato.server.protocol.faults import explain
 

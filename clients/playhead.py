@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
+
+
+class Hearing(Protocol):
+    """What a session is told of its listener."""
+
+    @property
+    def underruns(self) -> int:
+        """How often there was nothing left to play."""
+        ...
+
+    def position(self, now: float) -> int:
+        """The next sample to be heard."""
+        ...
+
+    def buffered_s(self, now: float) -> float:
+        """Audio that is there and was not heard yet, seconds."""
+        ...
 
 
 class Playhead:

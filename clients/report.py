@@ -20,7 +20,8 @@ class Report:
     ttfa_ms: float | None = None  # as the server measured it
     first_audio_ms: float | None = None  # from session.start to the first audio here
     lead_ms: float | None = None  # how far the server is ahead of the listener
-    underruns: int = 0  # of the playhead here
+    underruns: int = 0  # of the playhead here, or of the sound card
+    reconnects: int = 0  # connections that were lost, and after which the session was carried on
     least_buffered_ms: float | None = None  # while it played
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The Python client: a live stream, iterated block by block.
+"""The Python client: a live stream, iterated block by block, that comes back where its connection is lost.
 
 with connect("ws://127.0.0.1:8000", SessionStart(model="default", duration_s=3)) as stream:
     stream.note_on(60)
@@ -10,79 +10,64 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from threading import Event as Flag
 from threading import Lock
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_socket
-from websockets.typing import Subprotocol
 
 from ostinato.clients.address import stream_address
-from ostinato.clients.conversation import Block, Conversation
-from ostinato.clients.errors import LostError, SilentError, UnreachableError
+from ostinato.clients.connection import (
+    DEFAULT_TIMEOUTS,
+    LOOKS,
+    OPENING_ERRORS,
+    Timeouts,
+    lost,
+    silent,
+    socket_options,
+    unreachable,
+)
+from ostinato.clients.conversation import Conversation
+from ostinato.clients.errors import LostError, StreamError
+from ostinato.clients.incoming import Block
+from ostinato.clients.playhead import Hearing
+from ostinato.clients.recovery import OnLoss, Recovery
 from ostinato.clients.report import Report
 from ostinato.server.protocol import (
-    SUBPROTOCOL,
-    TOKEN_SUBPROTOCOL,
     AudioDone,
     Event,
     ServerMessage,
     SessionCreated,
     SessionStart,
+    StreamPause,
+    StreamResume,
 )
 
+__all__ = ["DEFAULT_START", "DEFAULT_TIMEOUTS", "Stream", "Timeouts", "connect"]
+
 DEFAULT_START: Final = SessionStart(model="default")
-FRAME_BYTES: Final = 1 << 20  # the largest frame taken
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long to wait, seconds."""
-
-    open_s: float = 10.0  # for the socket
-    silence_s: float = 15.0  # for the next frame; a server says something every second
-    close_s: float = 5.0
-
-
-DEFAULT_TIMEOUTS: Final = Timeouts()
-
-
-def socket_options(api_key: str | None, token: str | None, timeouts: Timeouts) -> dict[str, Any]:
-    """What the sync and the async socket are opened with. Audio does not compress, and compressing costs time."""
-    return {
-        "subprotocols": [Subprotocol(SUBPROTOCOL), *([Subprotocol(TOKEN_SUBPROTOCOL + token)] if token else [])],
-        "compression": None,
-        "additional_headers": {"Authorization": f"Bearer {api_key}"} if api_key else None,
-        "open_timeout": timeouts.open_s,
-        "close_timeout": timeouts.close_s,
-        "max_size": FRAME_BYTES,
-    }
-
-
-def unreachable(url: str, error: Exception) -> UnreachableError:
-    """What to tell when no socket could be opened."""
-    return UnreachableError(f"{url}: {str(error) or type(error).__name__}; `ostinato serve` starts a server")
-
-
-def lost(error: ConnectionClosed) -> LostError:
-    """What to tell when the socket closed before the stream was whole."""
-    close = error.rcvd
-    why = f"closed by the server with {close.code} {close.reason}".rstrip() if close else "the connection broke"
-    return LostError(why)
-
-
-OPENING_ERRORS: Final = (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed)
+Open = Callable[[], ClientConnection]
+"""Opens a socket to the server. Raises UnreachableError."""
 
 
 class Stream:
     """A session that was admitted. Iterate it for audio; say what to play at any time, from any thread."""
 
-    def __init__(self, socket: ClientConnection, conversation: Conversation, timeouts: Timeouts) -> None:
-        self._socket, self._conversation, self._timeouts = socket, conversation, timeouts
+    def __init__(self, open_: Open, conversation: Conversation, timeouts: Timeouts, on_loss: OnLoss) -> None:
+        self._open, self._conversation, self._timeouts = open_, conversation, timeouts
+        self._recovery = Recovery(conversation, timeouts.reconnect_s, on_loss)
         self._sending = Lock()  # keeps what several threads say in order
+        self._closed = Flag()
+        self._unheard = 0  # times in a row that nothing came
+        self._socket = open_()
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the session is there."""
+        return self._conversation.created is not None
 
     @property
     def created(self) -> SessionCreated:
@@ -118,13 +103,29 @@ class Stream:
         self._conversation.perform(events)
         self._flush()
 
+    def pause(self) -> None:
+        """Stop the session's clock."""
+        self._conversation.say(StreamPause())
+        self._flush()
+
+    def resume(self) -> None:
+        """Let the session's clock run on."""
+        self._conversation.say(StreamResume())
+        self._flush()
+
     def end(self) -> None:
         """Let everything go; the tail still comes."""
         self._conversation.end()
         self._flush()
 
+    def heard_through(self, card: Hearing) -> None:
+        """Report to the server what a sound card plays, instead of a simulated one."""
+        self._conversation.heard_through(card)
+
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they arrive, until the stream is whole.
+
+        A lost connection is opened again, and the session carried on.
 
         Raises:
             StreamError: where it does not become so.
@@ -136,6 +137,7 @@ class Stream:
 
     def close(self) -> None:
         """Hang up; the server stops at once."""
+        self._closed.set()
         self._socket.close()
 
     def __enter__(self) -> Stream:
@@ -151,14 +153,49 @@ class Stream:
         return event_id
 
     def _step(self) -> Block | None:
-        """Send what is due and take one frame."""
+        """Send what is due and take one frame, or find a way back where the connection is lost."""
         try:
-            self._flush()
-            return self._conversation.take(self._socket.recv(self._timeouts.silence_s))
+            return self._hear()
+        except StreamError as error:
+            if self._closed.is_set():
+                raise
+            self._mend(error)
+            return None
+
+    def _hear(self) -> Block | None:
+        """One frame. Raises StreamError."""
+        self._flush()
+        try:
+            frame = self._socket.recv(self._timeouts.silence_s / LOOKS)
         except TimeoutError:
-            raise SilentError(f"nothing was heard for {self._timeouts.silence_s:g} s") from None
+            self._unheard += 1
+            if self._unheard == LOOKS:
+                raise silent(self._timeouts.silence_s) from None
+            self._conversation.probe()
+            return None
         except ConnectionClosed as error:
             raise lost(error) from error
+        self._unheard = 0
+        return self._conversation.take(frame)
+
+    def _mend(self, why: StreamError) -> None:
+        """Open another connection, and ask there for what was lost. Raises StreamError where there is no way back."""
+        while True:
+            wait_s = self._recovery.wait_s(why)
+            self._socket.close_socket()  # half open, nobody would answer a close
+            if self._closed.wait(wait_s):
+                raise LostError("hung up") from why
+            try:
+                socket = self._open()
+            except StreamError as error:
+                why = error
+                continue
+            with self._sending:  # what is said from now on goes the new way
+                self._unheard, self._socket = 0, socket
+                self._conversation.reconnect()
+            if self._closed.is_set():
+                socket.close()
+            return
 
     def _flush(self) -> None:
         with (
@@ -176,6 +213,7 @@ def connect(
     api_key: str | None = None,
     token: str | None = None,
     heard: Callable[[ServerMessage], None] = lambda _: None,
+    on_loss: OnLoss = lambda _: None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Stream:
     """Open a session on a server and wait until it is admitted.
@@ -184,8 +222,9 @@ def connect(
         url: where the server is.
         start: the session that is asked for.
         api_key: for a server that wants one.
-        token: what `POST /v1/tokens` gave, instead of a key.
-        heard: called with every message of the server.
+        token: what `POST /v1/tokens` gave, instead of a key. After it has expired there is no way back.
+        heard: called with every message of the server: a place in line (`QueueUpdate`), `ServerDraining`, and so on.
+        on_loss: called with the reason when a connection is lost, before a way back is looked for.
         timeouts: how long to wait.
 
     Raises:
@@ -194,15 +233,18 @@ def connect(
         RefusedError: where the server refuses the session.
         StreamError: where the server falls silent or speaks another protocol.
     """
-    conversation = Conversation(start, heard)
-    address = stream_address(url)
+    address, options = stream_address(url), socket_options(api_key, token, timeouts)
+
+    def open_() -> ClientConnection:
+        try:
+            socket: ClientConnection = open_socket(address, **options).__enter__()  # left by Stream.close
+        except OPENING_ERRORS as error:
+            raise unreachable(address, error) from error
+        return socket
+
+    stream = Stream(open_, Conversation(start, heard), timeouts, on_loss)
     try:
-        socket = open_socket(address, **socket_options(api_key, token, timeouts)).__enter__()  # left by Stream.close
-    except OPENING_ERRORS as error:
-        raise unreachable(address, error) from error
-    stream = Stream(socket, conversation, timeouts)
-    try:
-        while conversation.created is None:
+        while not stream.admitted:
             stream._step()
     except BaseException:
         stream.close()

@@ -18,8 +18,8 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
+from ostinato.clients.connection import FRAME_BYTES, Timeouts, unreachable
 from ostinato.clients.errors import LostError, StreamError
-from ostinato.clients.stream import FRAME_BYTES, Timeouts, unreachable
 from ostinato.server.protocol import SUBPROTOCOL
 
 NO_ROOM: Final = frozenset({429, 503})  # HTTP: not now

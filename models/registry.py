@@ -50,6 +50,8 @@ def load_name_or_folder(model: str) -> Checkpoint:
     """A model by registered name, or by the path of a checkpoint folder. For local commands, never the wire."""
     if model not in names() and Path(model).is_dir():
         return load_checkpoint(Path(model))
+    if Path(model).name != model:
+        raise UnknownModelError(f"model: {model!r}: there is no such folder")
     return load(model)
 
 
@@ -62,6 +64,8 @@ def folder_of(model: str) -> Path:
     if model in RANDOM:
         raise UnknownModelError(f"model: {model!r} has random weights and no folder")
     folder = PRETRAINED / model if model in names() else Path(model)
+    if not folder.is_dir() and folder.name != model:
+        raise UnknownModelError(f"model: {model!r}: there is no such folder")
     if not folder.is_dir():
         raise UnknownModelError(f"model: {model!r} is not known; known are {', '.join(names())}")
     return folder

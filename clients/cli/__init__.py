@@ -7,9 +7,11 @@ import typer
 from ostinato.clients.cli.benching import bench
 from ostinato.clients.cli.faults import Commands, bad_input
 from ostinato.clients.cli.loading import load
+from ostinato.clients.cli.monitoring import monitor
+from ostinato.clients.cli.playing import play
 from ostinato.clients.cli.quantizing import quantize
 from ostinato.clients.cli.serving import models, serve
-from ostinato.clients.cli.sound import play, synth
+from ostinato.clients.cli.sound import synth
 from ostinato.clients.cli.startup import startup
 from ostinato.clients.cli.training import data, evaluate, train
 
@@ -31,5 +33,5 @@ def check_environment() -> None:
         refuse_unknown_variables()
 
 
-for command in (serve, synth, play, load, bench, startup, models, data, train, evaluate, quantize):
+for command in (serve, synth, play, monitor, load, bench, startup, models, data, train, evaluate, quantize):
     app.command()(command)

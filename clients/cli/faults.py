@@ -51,6 +51,23 @@ def needs(*packages: str) -> Iterator[None]:
         raise Fault(f"{error.name} is missing: pip install {wanted}", ExitCode.OTHER) from error
 
 
+@contextmanager
+def stream_faults() -> Iterator[None]:
+    """What goes wrong between a server and a loudspeaker, each with its exit code."""
+    from ostinato.clients.errors import PlaybackError, RefusedError, StreamError, UnreachableError
+
+    try:
+        yield
+    except UnreachableError as error:
+        raise Fault(f"--server: {error}", ExitCode.UNREACHABLE) from error
+    except RefusedError as error:
+        again = error.error.retry_after_s
+        later = "" if again is None else f"; try again in {again:.0f} s"
+        raise Fault(f"the server refused: {error}{later}", ExitCode.REFUSED) from error
+    except (StreamError, PlaybackError) as error:
+        raise Fault(str(error), ExitCode.OTHER) from error
+
+
 class Commands(TyperGroup):
     """A group of commands whose faults, and click's own, are told in one line."""
 

@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ostinato.clients.cli.output import Write
 from ostinato.clients.cli.status import Status
+from ostinato.clients.errors import StreamError
+from ostinato.clients.incoming import Block
 from ostinato.clients.report import Report
 from ostinato.clients.stream import Stream
+from ostinato.server.protocol import QueueUpdate, ServerDraining, ServerMessage, SessionCreated
+
+Take = Callable[[Block], object]
+"""Takes the next audio."""
 
 
-def listen(stream: Stream, write: Write, status: Status) -> None:
-    """Hand on every block as it arrives, and show how the stream does. Raises StreamError where it breaks off."""
+class Teller:
+    """Tells what befalls a session: its place in line, a lost connection, a server that stops."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._lost = self._waited = False
+
+    def heard(self, message: ServerMessage) -> None:
+        """Take a message of the server."""
+        match message:
+            case QueueUpdate():
+                self._waited = True
+                soon = "" if message.eta_s is None else f", about {message.eta_s:.0f} s"
+                self._status.say(f"waiting: place {message.position} in line{soon}")
+            case SessionCreated() if self._lost:
+                self._lost = False
+                self._status.say("carried on")
+            case SessionCreated() if self._waited:
+                self._waited = False
+                self._status.say("let in")
+            case ServerDraining():
+                self._status.say(f"the server stops within {message.deadline_s:.0f} s")
+            case _:
+                pass
+
+    def lost(self, why: StreamError) -> None:
+        """Take the loss of a connection."""
+        self._lost = True
+        self._status.say(f"{why}; looking for a way back")
+
+
+def listen(stream: Stream, takes: Sequence[Take], status: Status, seconds: float | None) -> None:
+    """Hand on every block as it arrives, and show how a stream of so many seconds does.
+
+    Raises:
+        StreamError: where it breaks off.
+    """
     rate = stream.created.format.sample_rate
     for block in stream:
-        write(block.pcm)
-        status.show(described(stream.report, rate))
+        for take in takes:
+            take(block)
+        status.show(described(stream.report, rate), stream.report.samples / rate / seconds if seconds else None)
 
 
 def described(report: Report, sample_rate: int) -> str:

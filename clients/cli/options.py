@@ -39,6 +39,8 @@ InstrumentName = Annotated[str | None, typer.Option("--instrument", help="Of the
 Voices = Annotated[int, typer.Option(callback=within(1, 64), help="At most so many at once; further ones are stolen.")]
 Temperature = Annotated[float | None, typer.Option(callback=within(0, 2), help="Default: the model's own.")]
 
+ServerOption = Annotated[str, typer.Option("--server", envvar="OSTINATO_URL", help="Its address.")]
+ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="OSTINATO_API_KEY", help="Where the server wants one.")]
 Output = Annotated[str, typer.Option("--output", "-o", help=".wav, .flac, .ogg, .raw, or - for raw samples to stdout.")]
 PcmEncoding = Annotated[Encoding, typer.Option("--encoding", help="Of raw samples; how deep a file is.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]

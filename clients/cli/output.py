@@ -53,16 +53,30 @@ def open_output(where: str, *, sample_rate: int, encoding: Encoding) -> Iterator
     Raises:
         Fault: where it can't be written.
     """
+    with open_bytes(where) as file:
+        if where == STDOUT:
+            yield _flushed(file)
+        else:
+            yield from _write_to(file, Path(where).suffix.lower(), sample_rate, encoding)
+
+
+@contextmanager
+def open_bytes(where: str) -> Iterator[BinaryIO]:
+    """A file, or stdout, for bytes that are in their format already. A file appears whole, or not at all.
+
+    Raises:
+        Fault: where it can't be written.
+    """
     check_output(where)
     if where == STDOUT:
-        yield _flushed(sys.stdout.buffer)
+        yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     path = Path(where)
     staged = path.with_name(f".{path.name}.part")
     try:
         with staged.open("wb+") as file:
-            yield from _write_to(file, path.suffix.lower(), sample_rate, encoding)
+            yield file
         staged.replace(path)
     except OSError as error:
         raise Fault(f"--output: {where!r}: {error.strerror or error}") from error

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import httpx
 
 from ostinato.clients.address import http_address
-from ostinato.clients.errors import CorruptError, RefusedError
-from ostinato.clients.stream import unreachable
+from ostinato.clients.connection import unreachable
+from ostinato.clients.errors import CorruptError
+from ostinato.clients.refusal import check_answer
 from ostinato.models.config import Instrument
-from ostinato.server.protocol import Error, ErrorDetail
 
 TIMEOUT_S = 10.0
 
@@ -48,11 +48,9 @@ def ask_model(server: str, name: str, api_key: str | None = None) -> ServedModel
         answer = httpx.get(address, headers=headers, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise unreachable(address, error) from error
+    check_answer(address, answer)
     try:
-        told = answer.json()
-        if answer.is_error:
-            raise RefusedError(Error(error=ErrorDetail.model_validate(told["error"])))
-        return _understood(told)
+        return _understood(answer.json())
     except (ValueError, LookupError, TypeError) as error:
         raise CorruptError(f"{address}: {answer.status_code}, and no answer of an Ostinato server") from error
 

@@ -32,6 +32,7 @@ def data(
     soundfont_folder: Annotated[Path | None, typer.Option(help="Default: where Debian installs them.")] = None,
     jobs: Annotated[int | None, typer.Option(callback=within(1, 1024), help="Default: one a core.")] = None,
     seed: Annotated[int, SEED] = 0,
+    json: Json = False,
 ) -> None:
     """Make a data set: of the orchestra's notes, from FluidR3 and MuseScore General, or of your own recordings.
 
@@ -45,12 +46,15 @@ def data(
 
         if recordings is not None:
             inventory = collect_data(recordings, out=out or Path("data/mine"), name=name, licence=licence, seed=seed)
-            print(inventory.table(), inventory.summary(), sep="\n\n")
+            report = json_format.dumps(inventory.to_json())
+            print(report if json else f"{inventory.table()}\n\n{inventory.summary()}")
             return
         with bad_input(SoundfontError):
             names = [part.strip() for part in only.split(",") if part.strip()]
             folder = soundfont_folder or SOUNDFONT_FOLDER
-            prepare_data(out=out or Path("data/orchestra"), only=names, soundfonts=folder, seed=seed, jobs=jobs)
+            made = prepare_data(out=out or Path("data/orchestra"), only=names, soundfonts=folder, seed=seed, jobs=jobs)
+        if json:
+            print(json_format.dumps({"folder": str(made)}))
 
 
 def train(

@@ -54,7 +54,7 @@ def collect_data(
     here, there = folder.resolve(), out.resolve()
     if here in (there, *there.parents) or there in here.parents:
         raise DatasetError(f"{out}: the data set and its recordings can't lie in one another; name another folder")
-    files = tqdm(recordings_in(folder), unit="file", desc="listening")
+    files = tqdm(recordings_in(folder), unit="file", desc="listening", disable=None)
     found = [entry for path, label in files for entry in read_takes(path, label, sample_rate=SAMPLE_RATE, hop=HOP)]
     takes = [entry for entry in found if isinstance(entry, Take)]
     refusals = [entry for entry in found if isinstance(entry, Refusal)]

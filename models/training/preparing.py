@@ -50,7 +50,7 @@ def prepare_data(
     tasks = [(out, part, place, soundfonts, seed, HOP, SAMPLE_RATE) for place, part in enumerate(parts)]
     workers = min(jobs or os.cpu_count() or 1, len(parts))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        written = list(tqdm(pool.map(_render_part, tasks), total=len(parts), unit="instrument"))
+        written = list(tqdm(pool.map(_render_part, tasks), total=len(parts), unit="instrument", disable=None))
     write_index(
         out,
         [part.instrument for part in parts],

@@ -34,9 +34,19 @@ def song(tmp_path: Path) -> Path:
 def test_help_names_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    assert {"serve", "synth", "play", "load", "bench", "models", "data", "train", "evaluate", "quantize"} <= set(
-        result.output.split()
-    )
+    assert {
+        "serve",
+        "synth",
+        "play",
+        "monitor",
+        "load",
+        "bench",
+        "models",
+        "data",
+        "train",
+        "evaluate",
+        "quantize",
+    } <= set(result.output.split())
 
 
 def test_without_a_command_the_help_is_shown() -> None:
@@ -134,6 +144,62 @@ def test_a_chord_takes_several_notes(tmp_path: Path) -> None:
     assert "3 voices" in result.stderr
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "raw"])
+def test_a_server_renders_what_is_rendered_here(server: str, song: Path, tmp_path: Path, suffix: str) -> None:
+    here, there = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
+    options = [str(song), "--seed", "11", "--json"]
+    local = run("synth", *options, "-m", "tiny", "-o", str(here))
+    remote = run("synth", *options, "--server", server, "-o", str(there))
+    assert (local.exit_code, remote.exit_code) == (0, 0), remote.output
+    assert json.loads(remote.stdout)["bytes"] == there.stat().st_size
+    assert (json.loads(local.stdout)["seed"], json.loads(remote.stdout)["seed"]) == (11, 11)
+    if suffix == "raw":
+        assert here.read_bytes() == there.read_bytes()
+    else:
+        assert np.array_equal(soundfile.read(here)[0], soundfile.read(there)[0])
+    assert "program 73 is no instrument of this model" in remote.stderr
+
+
+def test_a_server_renders_notes_to_stdout(server: str) -> None:
+    local = run("synth", *TINY_SECOND, "-o", "-", "--seed", "7")
+    remote = run("synth", *TINY_SECOND, "-o", "-", "--seed", "7", "--server", server)
+    assert local.stdout_bytes == remote.stdout_bytes != b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--engine", "native"], 2, "--engine: with --server that is the server's to choose"),
+        (["--encoding", "pcm_f32le"], 2, "--encoding: with --server that is the server's to choose"),
+        (["--model", "nobody"], 4, "'nobody' is not served"),
+        (["--model", "../tiny"], 4, "'../tiny' is not served"),
+        (["--instrument", "kazoo"], 4, "'kazoo' is not known"),
+    ],
+)
+def test_what_a_server_does_not_render_is_one_line_and_leaves_no_file(
+    arguments: list[str], code: int, told: str, server: str, tmp_path: Path
+) -> None:
+    result = run("synth", "--note", "60", *arguments, "--server", server, "-o", str(tmp_path / "a.wav"))
+    assert (result.exit_code, result.stderr.count("\n")) == (code, 1)
+    assert told in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    program = "from ostinato.clients.cli import app; app(prog_name='ostinato')"
+    for words, found in (("ostinato mon", "monitor"), ("ostinato play --key", "--keyboard")):
+        asked = {"_OSTINATO_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **asked},
+        )
+        assert (done.returncode, done.stdout.split(), done.stderr) == (0, [found], "")
+
+
 def test_warnings_of_a_score_are_told(song: Path, tmp_path: Path) -> None:
     result = run("synth", str(song), "-m", "tiny", "-o", str(tmp_path / "a.wav"))
     assert "program 73 is no instrument of this model" in result.stderr
@@ -150,6 +216,11 @@ def test_warnings_of_a_score_are_told(song: Path, tmp_path: Path) -> None:
         (["synth", "--note", "60", "-o", "a.mp3"], "--output: 'a.mp3' ends in none of .wav"),
         (["synth", "--note", "60", "-o", "nowhere/a.wav"], "--output: 'nowhere' is no folder"),
         (["synth", "--note", "60", "-m", "nobody", "-o", "a.wav"], "--model: model: 'nobody' is not known"),
+        (
+            ["synth", "--note", "60", "-m", "runs/nobody", "-o", "a.wav"],
+            "'runs/nobody': there is no such folder",
+        ),
+        (["serve", "-m", "./nobody"], "model: './nobody': there is no such folder"),
         (["synth", "--note", "60", "-m", "tiny", "--engine", "warp", "-o", "a.wav"], "'warp'"),
         (["synth", *TINY_SECOND, "--engine", "native", "--device", "cuda", "-o", "a.wav"], "--device cuda"),
         (["synth", *TINY_SECOND, "--instrument", "kazoo", "-o", "a.wav"], "'kazoo' is not known"),

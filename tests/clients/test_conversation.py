@@ -6,12 +6,15 @@ import struct
 import numpy as np
 import pytest
 
-from ostinato.clients.conversation import UNANSWERED, Block, Conversation
+from ostinato.clients.conversation import Conversation
 from ostinato.clients.errors import CorruptError, RefusedError
+from ostinato.clients.incoming import Block
+from ostinato.clients.score_feed import UNANSWERED
 from ostinato.server.pcm import encode
 from ostinato.server.protocol import (
     AudioDone,
     AudioFormat,
+    AudioStart,
     ControlApplied,
     Encoding,
     Error,
@@ -21,8 +24,10 @@ from ostinato.server.protocol import (
     Limits,
     NoteOn,
     PlaybackReport,
+    Resume,
     ServerMessage,
     SessionCreated,
+    SessionEnd,
     SessionStart,
     Stats,
     StreamFormat,
@@ -219,3 +224,65 @@ def test_figures_and_warnings_are_kept_and_every_message_is_passed_on() -> None:
     assert heard == messages
     assert (talk.report.rtf, talk.report.worst_rtf, talk.report.ttfa_ms) == (0.4, 0.5, 9.0)
     assert talk.report.warnings == ["late_event: late"]
+
+
+def resumable(talk: Conversation) -> None:
+    """The session that was admitted may be carried on."""
+    assert talk.created is not None
+    talk.take(talk.created.model_copy(update={"resume_token": "abc"}).to_json())
+
+
+def test_on_another_connection_the_session_is_asked_for_from_the_next_sample_and_frames_count_from_0() -> None:
+    talk = opened()
+    resumable(talk)
+    talk.outgoing()
+    talk.take(frame(0, 0, b"\x01\0\x02\0"))
+    talk.reconnect()
+    assert talk.created is not None
+    (start,) = said(talk)
+    assert isinstance(start, SessionStart)
+    assert (start.model, start.resume) == ("tiny", Resume(token="abc", next_sample=2))
+    talk.take(talk.created.to_json())
+    talk.take(AudioStart(sample=2).to_json())
+    talk.take(frame(0, 2, b"\x03\0"))
+    digest = hashlib.sha256(b"\x01\0\x02\0\x03\0").hexdigest()
+    talk.take(AudioDone(samples=3, sha256=digest, reason="ended").to_json())
+    assert talk.done is not None
+    assert talk.report.reconnects >= 1
+
+
+def test_what_was_not_answered_is_said_again_once_the_session_is_there_again_and_only_then() -> None:
+    talk = opened()
+    resumable(talk)
+    talk.perform(notes(3, every_s=0.1))
+    by_hand = talk.note_on(72)
+    talk.outgoing()
+    talk.take(ControlApplied(event_id="n0", sample=0).to_json())
+    talk.reconnect()
+    assert [type(m) for m in said(talk)] == [SessionStart]
+    meanwhile = talk.note_on(74)
+    assert said(talk) == []
+    assert talk.created is not None
+    talk.take(talk.created.to_json())
+    again = said(talk)
+    assert [type(m) for m in (again[0], again[-1])] == [StreamPause, StreamResume]
+    assert [m.event_id for m in again if isinstance(m, NoteOn)] == ["n1", "n2", by_hand, meanwhile]
+
+
+def test_the_clock_and_the_end_that_were_wished_are_wished_again() -> None:
+    talk = opened()
+    resumable(talk)
+    talk.say(StreamPause())
+    talk.end()
+    for _ in range(2):
+        talk.reconnect()
+        talk.outgoing()
+        assert talk.created is not None
+        talk.take(talk.created.to_json())
+        assert [type(m) for m in said(talk)] == [StreamPause, SessionEnd]
+
+
+def test_audio_that_begins_elsewhere_is_refused() -> None:
+    talk = opened()
+    with pytest.raises(CorruptError, match=r"audio\.start: sample 64 where 0"):
+        talk.take(AudioStart(sample=64).to_json())

@@ -1,5 +1,6 @@
 """`ostinato data`, as it is typed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ def test_a_folder_of_recordings_becomes_a_data_set_and_a_table(tmp_path: Path) -
     assert "key62.wav" in result.output
     assert "4 files: 4 takes used (1 of them held out), 0 stretches left out; 10 notes" in result.output
     assert read_dataset(tmp_path / "set").instruments[0].name == "whistle"
+    again = run("--from", str(mine), "--out", str(tmp_path / "set"), "--name", "whistle", "--json")
+    assert json.loads(again.stdout)["used"] == 4
+    assert again.stderr == ""  # no bar where it is piped
 
 
 @pytest.mark.parametrize(
