@@ -23,6 +23,7 @@ STATUS: Final = {
     "body_too_big": 413,
     "over_limit": 413,
     "unsupported_type": 415,
+    "not_acceptable": 406,
 }
 KIND_STATUS: Final[dict[ErrorKind, int]] = {
     "invalid_request": 400,

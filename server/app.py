@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -20,9 +20,10 @@ from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.guard import ConnectionLimit, OriginCheck
 from ostinato.server.keys import Keys
+from ostinato.server.openapi import add_models
 from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
-from ostinato.server.protocol import ProtocolError
+from ostinato.server.protocol import ProtocolError, SynthesizeRequest
 from ostinato.server.rates import Rates
 from ostinato.server.routes import health, latency, metrics, models, stream, synthesize, tokens
 from ostinato.server.service import Service
@@ -31,11 +32,18 @@ from ostinato.server.tokens import Tokens
 
 METHODS: Final = ("GET", "POST", "DELETE")
 ASKED: Final = ("Authorization", "Content-Type")  # headers that a page of an allowed origin may send
+BODIES: Final = (SynthesizeRequest,)
 TOLD: Final = ("Ostinato-Model", "Ostinato-Seed", "Ostinato-Warnings", "Retry-After")  # and those that it may read
 
 
 class Application(FastAPI):
     """An application whose every answer, that of its own failures too, passes through the checks around it."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document at `/openapi.json`, with the bodies that routes read by themselves."""
+        if self.openapi_schema is None:
+            add_models(super().openapi(), BODIES)
+        return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
         """From the inside: what there is of FastAPI, the number of connections, CORS, origins."""

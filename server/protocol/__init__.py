@@ -21,6 +21,7 @@ from ostinato.server.protocol.client import (
 from ostinato.server.protocol.errors import CloseCode, Error, ErrorDetail, ErrorKind, ProtocolError
 from ostinato.server.protocol.http import (
     HttpError,
+    SampleFormat,
     SoundFormat,
     SynthesizeNote,
     SynthesizeOptions,
@@ -94,6 +95,7 @@ __all__ = [
     "ProtocolError",
     "QueueUpdate",
     "Resume",
+    "SampleFormat",
     "ServerDraining",
     "ServerMessage",
     "SessionCreated",
