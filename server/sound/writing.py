@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
 from typing import BinaryIO, Final
@@ -33,13 +35,15 @@ class SoundWriter:
 
     def __init__(self, file: BinaryIO, spec: SoundSpec, tags: Tags) -> None:
         self._spec = spec
+        self._sink = Sink(file)
         options = {"samplerate": spec.rate, "channels": 1, "subtype": spec.subtype, "format": spec.container.major}
         if spec.format == "pcm":
             options["endian"] = "LITTLE"
-        self._sound = soundfile.SoundFile(file, "w", **options)
-        if spec.format != "pcm":
-            for name, text in asdict(tags).items():
-                setattr(self._sound, name, text)
+        with self._sink.watched():
+            self._sound = soundfile.SoundFile(self._sink, "w", **options)
+            if spec.format != "pcm":
+                for name, text in asdict(tags).items():
+                    setattr(self._sound, name, text)
         self._resampled = (
             None
             if spec.rate == spec.source_rate
@@ -57,14 +61,18 @@ class SoundWriter:
 
     def close(self) -> None:
         """Write what is left, and the head."""
-        self._encode(self._waiting, last=True)
-        self._sound.close()
+        try:
+            self._encode(self._waiting, last=True)
+        finally:
+            with self._sink.watched():
+                self._sound.close()
 
     def _encode(self, samples: NDArray[np.float32], *, last: bool = False) -> None:
         if self._resampled is not None:
             samples = self._resampled.resample_chunk(samples, last=last)
         if len(samples):
-            self._sound.write(quantized(samples, self._spec))
+            with self._sink.watched():
+                self._sound.write(quantized(samples, self._spec))
 
     def __enter__(self) -> SoundWriter:
         return self
@@ -74,6 +82,47 @@ class SoundWriter:
             self.close()
         else:
             self._sound.close()
+
+
+class Sink:
+    """A file as libsndfile writes to it: through C, which no exception passes, so the first is kept for its caller."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._fault: OSError | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes."""
+        return self._file.read(size)
+
+    def write(self, data: bytes) -> int:
+        """How many bytes were written: none after a fault."""
+        return self._kept(lambda: self._file.write(data))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place, for which what waits may have to be written."""
+        return self._kept(lambda: self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """The place."""
+        return self._file.tell()
+
+    def _kept(self, call: Callable[[], int]) -> int:
+        if self._fault is None:
+            try:
+                return call()
+            except OSError as error:
+                self._fault = error
+        return 0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Raise an OSError that `write` kept, whatever libsndfile made of it."""
+        try:
+            yield
+        finally:
+            if self._fault is not None:
+                raise self._fault from None
 
 
 def quantized(samples: NDArray[np.float32], spec: SoundSpec) -> NDArray[np.generic]:

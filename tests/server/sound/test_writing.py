@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from typing import Any, get_args
 
@@ -29,8 +30,8 @@ def spec_of(sound_format: SoundFormat, **options: Any) -> SoundSpec:  # noqa: AN
     return choose(SynthesizeOptions(**options), sound_format, RATE)
 
 
-def written(spec: SoundSpec, *blocks: NDArray[np.float32]) -> bytes:
-    file = io.BytesIO()
+def written(spec: SoundSpec, *blocks: NDArray[np.float32], into: io.BytesIO | None = None) -> bytes:
+    file = into or io.BytesIO()
     with SoundWriter(file, spec, TAGS) as writer:
         for block in blocks:
             writer.write(block)
@@ -146,3 +147,19 @@ def test_no_file_is_bigger_than_was_reckoned_with(sound_format: SoundFormat, sam
     spec = spec_of(sound_format)
     noise = np.random.default_rng(samples).uniform(-1, 1, samples).astype(np.float32)
     assert len(written(spec, noise)) <= spec.most_bytes(samples)
+
+
+class Full(io.BytesIO):
+    """A file on a disk that has room for 4 KiB."""
+
+    def write(self, data: Any) -> int:  # noqa: ANN401
+        if self.tell() + len(data) > 4096:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("sound_format", get_args(SoundFormat))
+def test_a_full_disk_is_told_as_what_it_is(sound_format: SoundFormat) -> None:
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, RATE).astype(np.float32)
+    with pytest.raises(OSError, match="No space left"):
+        written(spec_of(sound_format), noise, into=Full())
