@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.server.answers import answer
 from ostinato.server.attendance import AttendanceConfig
+from ostinato.server.batches.queue import BatchQueue
 from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.guard import ConnectionLimit, OriginCheck
@@ -23,17 +24,23 @@ from ostinato.server.keys import Keys
 from ostinato.server.openapi import add_models
 from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
-from ostinato.server.protocol import ProtocolError, SynthesizeRequest
+from ostinato.server.protocol import BatchRequest, ProtocolError, SynthesizeRequest
 from ostinato.server.rates import Rates
-from ostinato.server.routes import health, latency, metrics, models, stream, synthesize, tokens
+from ostinato.server.routes import batches, health, latency, metrics, models, stream, synthesize, tokens
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 from ostinato.server.tokens import Tokens
 
 METHODS: Final = ("GET", "POST", "DELETE")
-ASKED: Final = ("Authorization", "Content-Type")  # headers that a page of an allowed origin may send
-BODIES: Final = (SynthesizeRequest,)
-TOLD: Final = ("Ostinato-Model", "Ostinato-Seed", "Ostinato-Warnings", "Retry-After")  # and those that it may read
+ASKED: Final = ("Authorization", "Content-Type", "Idempotency-Key")  # headers that a page of an allowed origin may send
+BODIES: Final = (BatchRequest, SynthesizeRequest)
+TOLD: Final = (
+    "Location",
+    "Ostinato-Model",
+    "Ostinato-Seed",
+    "Ostinato-Warnings",
+    "Retry-After",
+)  # and those that it may read
 
 
 class Application(FastAPI):
@@ -75,19 +82,22 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
     attendance = AttendanceConfig(settings.idle_s, settings.queue, settings.queue_s, settings.resume_window_s)
     engine = Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, attendance, settings.limits))
     requests = Rates(settings.requests_per_s, settings.requests_burst)
-    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests)
+    queue = BatchQueue(engine, settings.batches, settings.limits, settings.slots)
+    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests, queue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.engine.start()
+        await service.batches.start()
         try:
             yield
         finally:
+            await service.batches.stop()
             service.engine.stop()
 
     app = Application(title="Ostinato", version=version("ostinato"), lifespan=lifespan)
     app.state.service = service
-    for routes in (stream, synthesize, models, tokens, latency, metrics, health):
+    for routes in (stream, synthesize, batches, models, tokens, latency, metrics, health):
         app.include_router(routes.router)
     app.add_exception_handler(ProtocolError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)

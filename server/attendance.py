@@ -90,7 +90,7 @@ class Attendance:
             elif self._drained_at is not None:
                 raise draining(self._drained_at - now)
             else:
-                self._admission.check(opening, self._owners())
+                self._admission.check(opening, () if opening.batch else self._owners())
                 if opening.batch:
                     self._background.ask(opening)
                 elif self._line.bars(opening) or not self._let_in(opening, now):
@@ -137,8 +137,8 @@ class Attendance:
             self._refuse(opening, error)
 
     def _owners(self) -> Iterator[str]:
-        """Whose each session is: of those that are drawn, wait, or may be carried on."""
-        yield from (session.owner for session in self.sessions.values())
+        """Whose each session is: of those that are drawn, wait, or may be carried on; batches take nobody's share."""
+        yield from (session.owner for session in self.sessions.values() if not session.batch)
         yield from (place.opening.owner for place in self._line if not place.returning)
         yield from (kept.session.owner for kept in self._kept if not kept.session.over)
 

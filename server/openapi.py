@@ -18,6 +18,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     401: "An API key is needed.",
     404: "There is no such thing, or it is not the caller's.",
     406: "Nothing that `Accept` names can be had.",
+    408: "The body did not come.",
     409: "It is not there yet, or no more.",
     413: "It is more than a request may ask for.",
     415: "The body is of a type that is not taken.",

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ostinato.models.config import ModelConfig
+from ostinato.server.bodies import content_type, read_body
 from ostinato.server.mailbox import Mailbox, carry
 from ostinato.server.midi import from_midi
 from ostinato.server.openapi import BINARY, SOUND, errors, query, reference
@@ -46,7 +47,7 @@ ASKED: Final = {
         "content": {JSON_TYPE: {"schema": reference(SynthesizeRequest)}, MIDI_TYPES[0]: {"schema": BINARY}},
     },
 }
-TOLD: Final = {200: dict(SOUND), **errors(400, 401, 404, 406, 413, 415, 429, 503)}
+TOLD: Final = {200: dict(SOUND), **errors(400, 401, 404, 406, 408, 413, 415, 429, 503)}
 
 
 @router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=ASKED, responses=TOLD)
@@ -57,8 +58,8 @@ async def synthesize(
 
     A MIDI body takes model, seed, format and controls from the query.
     """
-    kind = _content_type(request)
-    body = await _read_body(request)
+    kind = content_type(request, (JSON_TYPE, *MIDI_TYPES))
+    body = await read_body(request, BODY_BYTES, service.settings.stall_s)
     options: SynthesizeOptions
     if kind in MIDI_TYPES:
         options = parse_query(request.query_params)
@@ -73,30 +74,6 @@ async def synthesize(
     sound = choose(options, sound_format, config.network.sample_rate)
     seed = secrets.randbits(53) if options.seed is None else options.seed
     return await _begin(request, service, owner, Synthesis(model, seed, options.controls, score, sound))
-
-
-def _content_type(request: Request) -> str:
-    """What the body is said to be.
-
-    Nothing is guessed: the types that a web page may post anywhere without asking first are none of these, so a
-    page can't put a server on its reader's machine to work.
-    """
-    given = request.headers.get("content-type", "")
-    kind = given.partition(";")[0].strip().lower()
-    if kind != JSON_TYPE and kind not in MIDI_TYPES:
-        said = f"{given!r} is not taken" if given else "is missing"
-        message = f"content-type: {said}; there are {', '.join((JSON_TYPE, *MIDI_TYPES))}"
-        raise ProtocolError("unsupported_type", message, param="content-type")
-    return kind
-
-
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_BYTES:
-            raise ProtocolError("body_too_big", f"a body has at most {BODY_BYTES} bytes")
-    return bytes(body)
 
 
 async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: ModelConfig) -> Score:  # noqa: ANN401

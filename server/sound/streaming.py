@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import BinaryIO, Final, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ostinato.server.sound.tags import Tags
 from ostinato.server.sound.wav import SAMPLE_BYTES, wav_header
 from ostinato.server.sound.writing import SoundWriter
 
+T = TypeVar("T")
 CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -27,7 +29,7 @@ def content_length(spec: SoundSpec, samples: int, tags: Tags) -> int | None:
 async def contain(blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> AsyncIterator[bytes]:
     """The file that holds these blocks of PCM, in the spec's encoding, piece by piece."""
     if not spec.exact:
-        async for piece in _encode(blocks, spec, tags):
+        async for piece in _encode(blocks, spec, samples, tags):
             yield piece
         return
     yield _head(spec, samples, tags)
@@ -39,12 +41,33 @@ def _head(spec: SoundSpec, samples: int, tags: Tags) -> bytes:
     return wav_header(samples, spec.rate, tags) if spec.format == "wav" else b""
 
 
-async def _encode(blocks: AsyncIterator[bytes], spec: SoundSpec, tags: Tags) -> AsyncIterator[bytes]:
+async def fill(file: BinaryIO, blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> None:
+    """Write the file that holds these blocks, as `contain`. Raises OSError."""
+    if spec.exact:
+        async for piece in contain(blocks, spec, samples, tags):
+            await _whole(file.write, piece)
+        return
+    with SoundWriter(file, spec, tags) as writer:
+        async for block in blocks:
+            await _whole(writer.write, np.frombuffer(block, dtype="<f4"))
+
+
+async def _encode(blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> AsyncIterator[bytes]:
     """Encoded off the event loop, into a file on disk, since its header is written last."""
     with tempfile.TemporaryFile() as file:
-        with SoundWriter(file, spec, tags) as writer:
-            async for block in blocks:
-                await asyncio.to_thread(writer.write, np.frombuffer(block, dtype="<f4"))
+        await fill(file, blocks, spec, samples, tags)
         file.seek(0)
         while piece := await asyncio.to_thread(file.read, CHUNK_BYTES):
             yield piece
+
+
+async def _whole(call: Callable[[T], object], value: T) -> None:
+    """A call in a thread, which is over when this is, also where it is cancelled: a file is closed by one at a time."""
+    running = asyncio.create_task(asyncio.to_thread(call, value))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        with suppress(Exception):
+            running.result()
+        raise

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -86,8 +88,14 @@ def eventually(condition: Any, patience_s: float = PATIENCE_S) -> bool:  # noqa:
 
 @contextmanager
 def serving(*, wait: bool = True, **settings: Any) -> Iterator[Serving]:  # noqa: ANN401
-    """A server; wait: until its models are loaded."""
-    chosen = read_settings(**{"models": ("tiny",), "port": 0, "log_level": "error", "queue": 0, **settings})
+    """A server; wait: until its models are loaded. Where no data folder is named it has one of its own."""
+    defaults = {"models": ("tiny",), "port": 0, "log_level": "error", "queue": 0, "least_free_bytes": 0}
+    with TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        chosen = read_settings(**{**defaults, "data": Path(data), **settings})
+        yield from _served(chosen, wait=wait)
+
+
+def _served(chosen: Settings, *, wait: bool) -> Iterator[Serving]:
     app = create_app(chosen, load_models(chosen.models))
     with bind(chosen.host, chosen.port) as listener:
         server = make_server(app, chosen)
