@@ -192,6 +192,8 @@ class Session:
         dry_at = self.playhead.deliver(block.samples, block.sent_at)
         if self._sounds or not self.live:  # what is drawn as fast as it goes is drawn because it is wanted
             self._last_sign = block.sent_at
+        if self.batch:  # nobody waits for it, so it tells nothing of how long anybody waits
+            return ()
         return self.latency.delivered(block, self.playhead, dry_at if self.live else None)
 
     def demand(self, now: float) -> Demand | None:

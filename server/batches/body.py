@@ -9,7 +9,6 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,10 +76,7 @@ async def read_form(headers: Headers, body: bytes, most: int) -> Asked:
     except (MultiPartException, KeyError) as error:
         raise ProtocolError("malformed_form", f"not a form: {getattr(error, 'message', error)}") from None
     files, defaults = [], SynthesizeOptions()
-    async with AsyncExitStack() as opened:
-        for value in form.values():
-            if isinstance(value, UploadFile):
-                opened.push_async_callback(value.close)
+    try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 files.append(await value.read())
@@ -88,6 +84,8 @@ async def read_form(headers: Headers, body: bytes, most: int) -> Asked:
                 defaults = _defaults(value)
             else:
                 raise ProtocolError("unknown_field", f"{name}: no such field; there is defaults, and files", param=name)
+    finally:
+        await form.close()
     return await asyncio.to_thread(_of_files, files, defaults)
 
 
@@ -110,7 +108,9 @@ class Reader:
             if name in names:
                 raise ProtocolError("invalid_value", f"{name}: is there twice", param=name)
             names.add(name)
-            if name == "items" and self._skips("["):
+            if name == "items":
+                if not self._skips("["):
+                    raise ProtocolError("invalid_value", "items: is no list", param="items")
                 self._read_items()
             else:
                 self.members[name] = self._value()

@@ -44,7 +44,8 @@ class BatchItem(SynthesizeOptions):
         given: dict[str, Any] = {
             name: getattr(defaults, name) for name in SynthesizeOptions.model_fields if getattr(self, name) is None
         }
-        return self.model_copy(update={**given, "controls": {**defaults.controls, **self.controls}})
+        controls = dict(sorted({**defaults.controls, **self.controls}.items()))
+        return self.model_copy(update={**given, "controls": controls})
 
 
 class BatchRequest(Message):
