@@ -34,8 +34,8 @@ def _run(command: list[str], env: dict[str, str]) -> Iterator[Process]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as server:
         try:
             assert server.stderr
-            told = re.search(r"http://127\.0\.0\.1:(\d+)", server.stderr.readline())
-            assert told
+            lines = (re.search(r"http://127\.0\.0\.1:(\d+)", line) for line in server.stderr)
+            told = next(filter(None, lines))
             # what nobody reads would stop the server once the pipe is full
             Thread(target=server.stderr.read, daemon=True).start()
             yield Process(int(told[1]), server)
