@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     def batches(self) -> BatchConfig:
         """What batches may take."""
         return BatchConfig(
-            self.data.expanduser(),
+            self.data,
             self.batch_items,
             self.batch_bytes,
             self.batches_per_key,

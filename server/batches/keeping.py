@@ -60,17 +60,18 @@ class Keeping:
 
     def _open(self) -> int:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self._folder / LOCK).open("a")
-            self.results = Results(self._folder / FOLDER)
-        except OSError as error:
-            raise StoreError(f"data: {str(self._folder)!r} can't be used: {error.strerror}") from error
+            folder = self._folder.expanduser()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what people asked for
+            self._lock = (folder / LOCK).open("a")
+            self.results = Results(folder / FOLDER)
+        except (OSError, RuntimeError) as error:  # the latter where nobody is at home
+            raise StoreError(f"data: {str(self._folder)!r} can't be used: {error}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StoreError(f"data: {str(self._folder)!r} is another server's") from None
         try:
-            self._store = Store(self._folder / DATABASE)
+            self._store = Store(folder / DATABASE)
             self.results.sweep(self._store.ids())
             return self._store.put_all_back()
         except (OSError, sqlite3.Error) as error:

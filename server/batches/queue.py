@@ -65,6 +65,8 @@ class BatchQueue:
         if again:
             log.info("%d items of batches are drawn again", again)
         self._tasks = [asyncio.create_task(self._worker.run()), asyncio.create_task(self._expire())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Put back what is in the middle, and let go of the folder."""
@@ -108,6 +110,7 @@ class BatchQueue:
             except sqlite3.Error as error:
                 raise _no_space(f"the queue can't be written: {error}") from error
         self._worker.wake()
+        log.info("batch %s of %d items accepted", batch_id, len(planned))
         return await self.status(batch_id, owner)
 
     async def status(self, batch_id: str, owner: str) -> BatchStatus:
@@ -211,9 +214,14 @@ class BatchQueue:
     def _path(self, kept: Kept, item: BatchItemStatus) -> Path:
         return self._keeping.results.path(kept.id, item.item, CONTAINERS[item.format].suffix)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fault = "they stopped; the log tells why"
+            log.error("batches stopped", exc_info=error)
+
     async def _expire(self) -> None:
         while True:
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error):  # such as a full disk: there is another time
                 for batch_id in await self._keeping.ask(Store.forget, time.time() - self.config.expiry_s):
                     await asyncio.to_thread(self._keeping.results.remove, batch_id)
             await asyncio.sleep(min(SWEEP_S, self.config.expiry_s))

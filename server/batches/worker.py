@@ -54,7 +54,8 @@ class Worker:
         self._jobs: set[Job] = set()
         self._woken = asyncio.Event()
         self._rests_until = 0.0
-        self._drawn, self._seen, self._seen_at = 0.0, 0.0, time.monotonic()  # seconds of sound
+        self._drawn = 0.0  # seconds of sound, in all
+        self._seen: tuple[float, float] | None = None  # how much, and when; None: there was nothing to draw
         self.pace: float | None = None  # seconds of sound in a second, of late
 
     def wake(self) -> None:
@@ -77,11 +78,11 @@ class Worker:
         try:
             while True:
                 self._woken.clear()
-                idle = not await self._take_up()
-                self._measure()
+                idle = not await self._take_up() and not self._jobs
+                self._measure(idle)
                 with suppress(TimeoutError):
                     # with nothing to do, nobody is asked again before there is something new
-                    await asyncio.wait_for(self._woken.wait(), None if idle and not self._jobs else LOOK_AGAIN_S)
+                    await asyncio.wait_for(self._woken.wait(), None if idle else LOOK_AGAIN_S)
         finally:
             for job in self._jobs:
                 job.task.cancel()
@@ -173,6 +174,7 @@ class Worker:
             self._rests_until = time.monotonic() + REST_S
             await self._insist(Store.put_back, claim)
         else:
+            log.warning("item %d of batch %s can't be had: %s", claim.n, claim.batch, error)
             await self._insist(Store.fail, claim, told(error).model_dump_json())
 
     async def _insist(self, act: Callable[Concatenate[Store, P], object], *values: P.args, **named: P.kwargs) -> None:
@@ -190,11 +192,10 @@ class Worker:
         log.warning("batches rest for %g s: %s", REST_S, why)
         self._rests_until = time.monotonic() + REST_S
 
-    def _measure(self) -> None:
+    def _measure(self, idle: bool) -> None:
         now = time.monotonic()
-        if now - self._seen_at < PACE_S and self.pace is not None:
-            return
-        drawn, seconds = self._drawn - self._seen, now - self._seen_at
-        if drawn:
-            self.pace = drawn / max(seconds, LOOK_AGAIN_S)
-        self._seen, self._seen_at = self._drawn, now
+        drawn, since = self._seen or (self._drawn, now)
+        if self._drawn > drawn and now - since >= (LOOK_AGAIN_S if self.pace is None else PACE_S):
+            self.pace = (self._drawn - drawn) / (now - since)
+            drawn, since = self._drawn, now
+        self._seen = None if idle else (drawn, since)

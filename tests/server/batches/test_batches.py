@@ -321,3 +321,18 @@ def test_batch_sessions_are_nobodys_share_and_tell_nothing_of_waiting() -> None:
         time.sleep(1.2)  # until the monitor has read once more
         assert server.engine.latency.engine.ttfa_ms.count == 1
         httpx.delete(f"{server.url}/v1/batches/{batch}", headers=mine)
+
+
+def test_what_cannot_be_written_now_is_written_once_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        monkeypatch.setattr("ostinato.server.batches.worker.REST_S", 0.1)
+        files = server.settings.data / "batches"
+        files.rename(files.with_name("elsewhere"))
+        files.write_text("in the way")
+        batch = posted(server, [item(n) for n in range(5)])
+        time.sleep(0.5)
+        counts = status(server, batch)["counts"]
+        assert (counts["done"], counts["failed"]) == (0, 0)
+        files.unlink()
+        files.with_name("elsewhere").rename(files)
+        assert done(server, batch)["counts"]["done"] == 5
