@@ -21,7 +21,7 @@ from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.guard import ConnectionLimit, OriginCheck
 from ostinato.server.keys import Keys
-from ostinato.server.openapi import add_models
+from ostinato.server.openapi import add_models, drop_invented
 from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
 from ostinato.server.protocol import BatchRequest, ProtocolError, SynthesizeRequest
@@ -49,7 +49,9 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document at `/openapi.json`, with the bodies that routes read by themselves."""
         if self.openapi_schema is None:
-            add_models(super().openapi(), BODIES)
+            document = super().openapi()
+            add_models(document, BODIES)
+            drop_invented(document)
         return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:

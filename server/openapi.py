@@ -62,6 +62,15 @@ def add_models(document: dict[str, Any], models: Iterable[type[BaseModel]]) -> N
         there.setdefault(name, schema)
 
 
+def drop_invented(document: dict[str, Any]) -> None:
+    """Take out the shape of errors that FastAPI supposes wherever there are parameters: nothing answers in it."""
+    for methods in document["paths"].values():
+        for route in methods.values():
+            route["responses"] = {s: r for s, r in route["responses"].items() if "HTTPValidationError" not in str(r)}
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
 def _parameter(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "required": False, "schema": dict(field)}
     if field.get("type") == "object":

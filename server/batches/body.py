@@ -7,15 +7,15 @@ import base64
 import hashlib
 import json
 import re
-import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from pydantic import Field, ValidationError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from ostinato.server.batches.pauses import Pauses
 from ostinato.server.protocol import BatchItem, ProtocolError, SynthesizeOptions
 from ostinato.server.protocol.faults import explain
 from ostinato.server.protocol.message import Message
@@ -26,6 +26,17 @@ PIECE: Final = 64 * 1024  # of a form that is parsed before others have their tu
 FORM_FIELDS: Final = 8
 
 
+class Digest(Protocol):
+    """One of hashlib's."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more."""
+
+    def digest(self) -> bytes:
+        """Of all that was taken."""
+        ...
+
+
 class Head(Message):
     """All of a JSON body but its items."""
 
@@ -34,10 +45,16 @@ class Head(Message):
 
 @dataclass(frozen=True)
 class Asked:
-    """The items of a body, each with what it leaves open decided by the body's defaults."""
+    """What a body asks for. Items are kept as text: a collection of garbage that walks thousands holds everybody up."""
 
-    items: tuple[BatchItem, ...]
+    texts: tuple[str, ...]  # of items, each of which can be read
+    defaults: SynthesizeOptions
     digest: bytes  # the same for the same request, however it was written
+
+    def items(self) -> Iterator[BatchItem]:
+        """Each item, what it leaves open being decided by the defaults."""
+        for text in self.texts:
+            yield BatchItem.model_validate_json(text).with_defaults(self.defaults)
 
 
 def read_json(body: bytes, most: int) -> Asked:
@@ -61,7 +78,7 @@ def read_json(body: bytes, most: int) -> Asked:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise explain(fault, fault["loc"], "body") from None
-    return _asked(reader.items, head.defaults)
+    return _asked(reader.texts, reader.digest, head.defaults)
 
 
 async def read_form(headers: Headers, body: bytes, most: int) -> Asked:
@@ -94,8 +111,10 @@ class Reader:
 
     def __init__(self, text: str, most: int) -> None:
         self.members: dict[str, str] = {}
-        self.items: list[BatchItem] = []
+        self.texts: list[str] = []  # of items
+        self.digest = hashlib.sha256()  # of them, as they are meant
         self._text, self._at, self._most = text, 0, most
+        self._pauses = Pauses()
 
     def read(self) -> None:
         """Read all of it. Raises JSONDecodeError, and ProtocolError for an item that can't be."""
@@ -119,11 +138,15 @@ class Reader:
 
     def _read_items(self) -> None:
         while not self._skips("]"):
-            if self.items:
+            if self.texts:
                 self._expect(",")
-            self.items.append(_item(self._value(), len(self.items)))
-            _bound(len(self.items), self._most)
-            time.sleep(0)  # the engine may have the interpreter
+            text = self._value()
+            self.digest.update(_plain(_item(text, len(self.texts))))
+            self.texts.append(text)
+            if len(self.texts) > self._most:
+                message = f"items: more than the {self._most} that a batch may have"
+                raise ProtocolError("over_limit", message, param="items")
+            self._pauses.take()
 
     def _peek(self) -> str:
         found = SPACE.match(self._text, self._at)
@@ -171,20 +194,23 @@ def _defaults(text: str) -> SynthesizeOptions:
 
 
 def _of_files(files: Iterable[bytes], defaults: SynthesizeOptions) -> Asked:
-    return _asked((BatchItem(midi=base64.b64encode(file).decode()) for file in files), defaults)
+    texts, digest, pauses = [], hashlib.sha256(), Pauses()
+    for file in files:
+        item = BatchItem(midi=base64.b64encode(file).decode())
+        texts.append(item.model_dump_json(exclude_defaults=True))
+        digest.update(_plain(item))
+        pauses.take()
+    return _asked(texts, digest, defaults)
 
 
-def _bound(items: int, most: int) -> None:
-    if items > most:
-        raise ProtocolError("over_limit", f"items: more than the {most} that a batch may have", param="items")
-
-
-def _asked(items: Iterable[BatchItem], defaults: SynthesizeOptions) -> Asked:
-    found, digest = [], hashlib.sha256()
-    for item in items:
-        whole = item.with_defaults(defaults)
-        found.append(whole)
-        digest.update(whole.model_dump_json().encode() + b"\n")
-    if not found:
+def _asked(texts: Sequence[str], digest: Digest, defaults: SynthesizeOptions) -> Asked:
+    if not texts:
         raise ProtocolError("missing_field", "items: there are none", param="items")
-    return Asked(tuple(found), digest.digest())
+    digest.update(_plain(defaults))
+    return Asked(tuple(texts), defaults, digest.digest())
+
+
+def _plain(options: SynthesizeOptions) -> bytes:
+    """The same for the same options, in whatever order they were given."""
+    controls = dict(sorted(options.controls.items()))
+    return options.model_copy(update={"controls": controls}).model_dump_json().encode() + b"\n"

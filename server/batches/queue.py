@@ -16,6 +16,7 @@ from ostinato.server.admission import full
 from ostinato.server.batches.body import Asked
 from ostinato.server.batches.config import BatchConfig
 from ostinato.server.batches.keeping import Keeping
+from ostinato.server.batches.pauses import Pauses
 from ostinato.server.batches.plan import Planned, Planner
 from ostinato.server.batches.store import Kept, Store, StoreError
 from ostinato.server.batches.telling import Course, item_status, status
@@ -176,10 +177,10 @@ class BatchQueue:
             raise ProtocolError("no_batches", f"no batches here: {self._fault}", kind="internal")
 
     def _plan(self, asked: Asked) -> list[Planned]:
-        planned = []
-        for number, item in enumerate(asked.items):
+        planned, pauses = [], Pauses()
+        for number, item in enumerate(asked.items()):
             planned.append(self._planner.plan(item, number))
-            time.sleep(0)  # the engine may have the interpreter
+            pauses.take()
         return planned
 
     async def _check_share(self, owner: str) -> None:

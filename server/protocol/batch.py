@@ -44,8 +44,7 @@ class BatchItem(SynthesizeOptions):
         given: dict[str, Any] = {
             name: getattr(defaults, name) for name in SynthesizeOptions.model_fields if getattr(self, name) is None
         }
-        controls = dict(sorted({**defaults.controls, **self.controls}.items()))
-        return self.model_copy(update={**given, "controls": controls})
+        return self.model_copy(update={**given, "controls": {**defaults.controls, **self.controls}})
 
 
 class BatchRequest(Message):

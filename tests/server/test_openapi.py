@@ -47,3 +47,27 @@ def test_synthesize_tells_its_query_bodies_and_errors(document: dict[str, Any]) 
         schema = route["responses"][status]["content"]["application/json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/HttpError"}
     assert "422" not in route["responses"]
+
+
+def test_batches_tell_their_bodies_headers_pages_and_errors(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    route = paths["/v1/batches"]["post"]
+    assert set(route["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
+    assert route["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/BatchRequest")
+    assert [p["name"] for p in route["parameters"]] == ["Idempotency-Key"]
+    assert route["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/BatchStatus")
+    assert {"400", "401", "404", "413", "415", "422", "429", "503", "507"} <= set(route["responses"])
+    page = paths["/v1/batches/{batch}/items"]["get"]
+    assert {p["name"] for p in page["parameters"]} == {"batch", "first", "limit"}
+    audio = paths["/v1/batches/{batch}/items/{item}/audio"]["get"]["responses"]
+    assert {"audio/wav", "audio/flac", "audio/mpeg"} <= set(audio["200"]["content"])
+    assert set(paths["/v1/batches/{batch}/audio.zip"]["get"]["responses"]["200"]["content"]) == {"application/zip"}
+
+
+def test_every_error_has_the_one_shape_that_errors_have(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, route in methods.items():
+            for status, response in route["responses"].items():
+                if status >= "400" and path not in ("/readyz",):
+                    schema = response["content"]["application/json"]["schema"]
+                    assert schema == {"$ref": "#/components/schemas/HttpError"}, (path, method, status)
