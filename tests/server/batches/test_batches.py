@@ -336,3 +336,11 @@ def test_what_cannot_be_written_now_is_written_once_it_can(monkeypatch: pytest.M
         files.unlink()
         files.with_name("elsewhere").rename(files)
         assert done(server, batch)["counts"]["done"] == 5
+
+
+def test_a_page_of_another_site_makes_no_batch_though_browsers_let_it_post_forms(server: Serving) -> None:
+    for origin in ("https://elsewhere.example", "null"):
+        answer = httpx.post(
+            f"{server.url}/v1/batches", files={"files": ("a.mid", as_bytes(canon(1.0)))}, headers={"origin": origin}
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "wrong_origin")
