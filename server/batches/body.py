@@ -87,6 +87,7 @@ async def read_form(headers: Headers, body: bytes, most: int) -> Asked:
     async def pieces() -> AsyncIterator[bytes]:
         for at in range(0, len(body), PIECE):
             yield body[at : at + PIECE]
+            await asyncio.sleep(0)
 
     try:
         form = await MultiPartParser(headers, pieces(), max_files=most, max_fields=FORM_FIELDS).parse()  # type: ignore[arg-type]
