@@ -37,12 +37,12 @@ class Seen:
         return self.disturbed == self.undisturbed
 
 
-def asked(items: int) -> list[dict[str, Any]]:
-    """Items of every format, some of a second or two, every other one without a seed."""
+def asked(items: int, seconds: float = 0.3) -> list[dict[str, Any]]:
+    """Items of every format, so long or a little longer, every other one without a seed."""
     return [
         {
             "notes": [
-                {"note": 48 + n % 30, "duration_s": 0.3 + 0.1 * (n % 7)},
+                {"note": 48 + n % 30, "duration_s": seconds + 0.1 * (n % 7)},
                 {"note": 55 + n % 20, "duration_s": 0.4, "start_s": 0.1 * (n % 5), "velocity": 0.6},
             ],
             "format": FORMATS[n % len(FORMATS[:-1])],  # raw PCM has no header to be decoded by
@@ -52,14 +52,17 @@ def asked(items: int) -> list[dict[str, Any]]:
     ]
 
 
-def kill_nine(items: int, kills: int, model: str, chosen: random.Random, tell: Callable[[str], None]) -> Seen:
+def kill_nine(
+    items: int, kills: int, model: str, chosen: random.Random, tell: Callable[[str], None], seconds: float = 0.3
+) -> Seen:
     """A batch of so many items, through so many kills at random places, beside an undisturbed one."""
+    sounds = asked(items, seconds)
     batch, seen = "", []
     places = sorted(chosen.sample(range(items - 4), kills))
     with tempfile.TemporaryDirectory() as data:
         for place in places:
             with process(OSTINATO_MODELS=model, OSTINATO_DATA=data) as server:
-                batch = batch or posted(server, asked(items))
+                batch = batch or posted(server, sounds)
                 assert eventually(lambda: status(server, batch)["counts"]["done"] >= place, PATIENCE_S)  # noqa: B023
                 time.sleep(chosen.uniform(0.0, 0.1))
                 seen.append(status(server, batch)["counts"])
@@ -71,7 +74,7 @@ def kill_nine(items: int, kills: int, model: str, chosen: random.Random, tell: C
             disturbed = all_decoded(server, batch, items)
             seeds = [i["seed"] for i in get(server, f"{batch}/items", params={"limit": 1000}).json()["items"]]
     with process(OSTINATO_MODELS=model) as server:
-        again = posted(server, [{**item, "seed": seed} for item, seed in zip(asked(items), seeds, strict=True)])
+        again = posted(server, [{**item, "seed": seed} for item, seed in zip(sounds, seeds, strict=True)])
         done(server, again, PATIENCE_S)
         undisturbed = all_decoded(server, again, items)
     return Seen(tuple(seen), disturbed, undisturbed)

@@ -14,7 +14,7 @@ from tests.server.serving import eventually
 
 def test_a_server_killed_again_and_again_makes_what_an_undisturbed_one_makes() -> None:
     told: list[str] = []
-    seen = kill_nine(30, 3, "tiny", random.Random(), told.append)
+    seen = kill_nine(30, 3, "tiny", random.Random(), told.append, seconds=4.0)
     assert seen.whole, told
     assert len(set(seen.disturbed)) == 30
     assert any(counts["queued"] + counts["running"] for counts in seen.kills), told
