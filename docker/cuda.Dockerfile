@@ -33,7 +33,8 @@ LABEL org.opencontainers.image.title="Ostinato on a GPU" \
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev python3-dev \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin ostinato
+ && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin ostinato \
+ && install -d -o 10001 -m 700 /var/lib/ostinato
 COPY --from=build /opt/ostinato /opt/ostinato
 COPY --chmod=755 docker/entrypoint.sh /usr/local/bin/entrypoint.sh
 # utility brings nvidia-smi; Triton keeps what it compiled where user 10001 may write
@@ -44,8 +45,11 @@ ENV PATH=/opt/ostinato/bin:$PATH \
     TRITON_CACHE_DIR=/tmp/triton \
     OSTINATO_HOST=0.0.0.0 \
     OSTINATO_PORT=8000 \
+    OSTINATO_DATA=/var/lib/ostinato \
     OSTINATO_DEVICE=cuda
 USER 10001
+# batches and their files
+VOLUME /var/lib/ostinato
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
   CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['OSTINATO_PORT']}/readyz\", timeout=2)"]

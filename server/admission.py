@@ -22,6 +22,10 @@ class NoRoomError(Exception):
     """There is no room now; there may be later. The message tells what is missing."""
 
 
+class NoSlotsError(NoRoomError):
+    """There is time, but slots are missing."""
+
+
 def full(message: str, retry_after_s: float | None = None) -> ProtocolError:
     """A refusal for want of room."""
     retry_after_s = RETRY_AFTER_S if retry_after_s is None else max(1.0, retry_after_s)
@@ -110,7 +114,7 @@ class Admission:
         pool = self._pools[model]
         slots = pool.reserve(voices)
         if slots is None:
-            raise NoRoomError(f"{voices} voices are asked for, {pool.free} of {pool.sampler.slots} are free")
+            raise NoSlotsError(f"{voices} voices are asked for, {pool.free} of {pool.sampler.slots} are free")
         return slots
 
 

@@ -23,6 +23,15 @@ STATUS: Final = {
     "body_too_big": 413,
     "over_limit": 413,
     "unsupported_type": 415,
+    "not_acceptable": 406,
+    "not_found": 404,
+    "stalled": 408,
+    "not_done": 409,
+    "not_kept": 409,
+    "failed": 409,
+    "key_reused": 422,
+    "no_batches": 503,
+    "no_space": 507,
 }
 KIND_STATUS: Final[dict[ErrorKind, int]] = {
     "invalid_request": 400,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -17,15 +17,17 @@ from starlette.types import ASGIApp
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.server.answers import answer
 from ostinato.server.attendance import AttendanceConfig
+from ostinato.server.batches.queue import BatchQueue
 from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.guard import ConnectionLimit, OriginCheck
 from ostinato.server.keys import Keys
+from ostinato.server.openapi import add_models, drop_invented
 from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
-from ostinato.server.protocol import ProtocolError
+from ostinato.server.protocol import BatchRequest, ProtocolError, SynthesizeRequest
 from ostinato.server.rates import Rates
-from ostinato.server.routes import health, latency, metrics, models, stream, synthesize, tokens
+from ostinato.server.routes import batches, health, latency, metrics, models, stream, synthesize, tokens
 from ostinato.server.routes.docs import ASYNCAPI, OPENAPI, docs_routes
 from ostinato.server.routes.page import page_routes
 from ostinato.server.service import Service
@@ -33,8 +35,15 @@ from ostinato.server.settings import Settings
 from ostinato.server.tokens import Tokens
 
 METHODS: Final = ("GET", "POST", "DELETE")
-ASKED: Final = ("Authorization", "Content-Type")  # headers that a page of an allowed origin may send
-TOLD: Final = ("Ostinato-Model", "Ostinato-Seed", "Ostinato-Warnings", "Retry-After")  # and those that it may read
+ASKED: Final = ("Authorization", "Content-Type", "Idempotency-Key")  # headers that a page of an allowed origin may send
+BODIES: Final = (BatchRequest, SynthesizeRequest)
+TOLD: Final = (
+    "Location",
+    "Ostinato-Model",
+    "Ostinato-Seed",
+    "Ostinato-Warnings",
+    "Retry-After",
+)  # and those that it may read
 DESCRIPTION: Final = f"""\
 Sample-level autoregressive audio, drawn in real time.
 
@@ -44,6 +53,14 @@ These are the HTTP routes. Live sessions are on the WebSocket `/v1/audio/stream`
 
 class Application(FastAPI):
     """An application whose every answer, that of its own failures too, passes through the checks around it."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document at `/openapi.json`, with the bodies that routes read by themselves."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            add_models(document, BODIES)
+            drop_invented(document)
+        return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
         """From the inside: what there is of FastAPI, the number of connections, CORS, origins."""
@@ -80,14 +97,17 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
     attendance = AttendanceConfig(settings.idle_s, settings.queue, settings.queue_s, settings.resume_window_s)
     engine = Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, attendance, settings.limits))
     requests = Rates(settings.requests_per_s, settings.requests_burst)
-    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests)
+    queue = BatchQueue(engine, settings.batches, settings.limits, settings.slots)
+    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests, queue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.engine.start()
+        await service.batches.start()
         try:
             yield
         finally:
+            await service.batches.stop()
             service.engine.stop()
 
     app = Application(
@@ -100,7 +120,7 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
         openapi_url=OPENAPI,
     )
     app.state.service = service
-    for routes in (stream, synthesize, models, tokens, latency, metrics, health):
+    for routes in (stream, synthesize, batches, models, tokens, latency, metrics, health):
         app.include_router(routes.router)
     app.include_router(docs_routes())
     if page is not None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ostinato.models.sampling.contract import Snapshot
-from ostinato.server.admission import Admission, NoRoomError, full
+from ostinato.server.admission import Admission, NoRoomError, NoSlotsError, full
+from ostinato.server.background import Background
 from ostinato.server.guarded import guarded
 from ostinato.server.kept import KeptSessions
 from ostinato.server.mailbox import Close, Opening, announce
@@ -60,6 +61,7 @@ class Attendance:
         self._pools, self._admission, self._config, self._witness = pools, admission, config, witness
         self._kept = KeptSessions(config.resume_window_s, config.kept_bytes)
         self._line = WaitingLine(config.queue, config.queue_s)
+        self._background = Background(pools, admission, self.sessions, witness)
         self._looked_at = -math.inf
         self._drained_at: float | None = None  # when whoever is left is cut off
 
@@ -88,8 +90,10 @@ class Attendance:
             elif self._drained_at is not None:
                 raise draining(self._drained_at - now)
             else:
-                self._admission.check(opening, self._owners())
-                if self._line.bars(opening) or not self._let_in(opening, now):
+                self._admission.check(opening, () if opening.batch else self._owners())
+                if opening.batch:
+                    self._background.ask(opening)
+                elif self._line.bars(opening) or not self._let_in(opening, now):
                     self._wait(opening, now)
         except ProtocolError as error:
             self._refuse(opening, error)
@@ -110,6 +114,7 @@ class Attendance:
             if session.over or session.mailbox.hung_up:
                 self._out(session, now)
         self._look_after_line(now)
+        self._background.look_after(lambda opening: self._try(opening, now), now)
         if self._drained_at is not None and now >= self._drained_at:
             self._cut_off(now)
 
@@ -118,7 +123,7 @@ class Attendance:
         if self._drained_at is not None:
             return
         self._drained_at = now + seconds
-        for opening in self._line.dismiss_new():
+        for opening in [*self._line.dismiss_new(), *self._background.dismiss(draining(seconds), now)]:
             self._refuse(opening, draining(seconds))
         for session in self.sessions.values():
             session.mailbox.put(ServerDraining(deadline_s=seconds))
@@ -128,12 +133,12 @@ class Attendance:
         for session in list(self.sessions.values()):
             session.fail(error)
             self._out(session, now)
-        for opening in self._line.dismiss():
+        for opening in [*self._line.dismiss(), *self._background.dismiss(error, now)]:
             self._refuse(opening, error)
 
     def _owners(self) -> Iterator[str]:
-        """Whose each session is: of those that are drawn, wait, or may be carried on."""
-        yield from (session.owner for session in self.sessions.values())
+        """Whose each session is: of those that are drawn, wait, or may be carried on; batches take nobody's share."""
+        yield from (session.owner for session in self.sessions.values() if not session.batch)
         yield from (place.opening.owner for place in self._line if not place.returning)
         yield from (kept.session.owner for kept in self._kept if not kept.session.over)
 
@@ -141,6 +146,9 @@ class Attendance:
         """Make a session where there is room. Raises ProtocolError where there never is."""
         try:
             session = self._admission.make(opening, self.sessions.values(), now)
+        except NoSlotsError:
+            made_way = not opening.batch and self._background.make_way(opening.start.model, opening.start.voices)
+            return made_way and self._let_in(opening, now)
         except NoRoomError:
             return False
         self.sessions[session.id] = session
@@ -185,6 +193,8 @@ class Attendance:
         else:
             try:
                 slots = self._admission.make_room_again(session, self.sessions.values(), now)
+            except NoSlotsError:
+                return self._background.make_way(session.model, session.voices) and self._let_back_in(opening, now)
             except NoRoomError:
                 return False
             self.sessions[session.id] = session
@@ -239,7 +249,8 @@ class Attendance:
         announce([session.mailbox])
         del self.sessions[session.id]
         pool.release(session.slots)
-        self._line.departed(now)
+        if not session.batch:
+            self._line.departed(now)
         if not back:
             self._witness.closed(session, now)
             return

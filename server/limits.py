@@ -43,12 +43,15 @@ class SessionLimits:
 
     def check(self, opening: Opening, sample_rate: int) -> None:
         """Refuse more voices, or more seconds, than a session may have. Raises ProtocolError, fatal."""
-        voices = opening.start.voices
-        if voices > self.voices:
-            raise _over("voices", f"{voices} are more than the {self.voices} that a session may have")
         seconds = opening.start.duration_s or 0.0
         if opening.samples is not None:
             seconds = opening.samples / sample_rate
+        self.bound(opening.start.voices, seconds)
+
+    def bound(self, voices: int, seconds: float) -> None:
+        """As `check`, for a session that is not opened yet."""
+        if voices > self.voices:
+            raise _over("voices", f"{voices} are more than the {self.voices} that a session may have")
         if seconds > self.duration_s:
             raise _over("duration_s", f"{seconds:g} is more than the {self.duration_s:g} s that a session may last")
 

@@ -159,6 +159,7 @@ class Opening:
     resumable: bool = False  # its listener may come back after a lost connection
     score: tuple[Event, ...] = ()  # events known from the beginning, in order, each with its sample
     samples: int | None = None  # the exact length, where it is known from the beginning
+    batch: bool = False  # nobody waits for it: it takes slots that no listener wants, and gives them back
 
 
 async def carry(mailbox: Mailbox, *loops: Coroutine[None, None, None]) -> None:

@@ -1,7 +1,8 @@
 """Which sessions to advance next, and by how many hops. Pure: the caller brings the time and measures the cost.
 
-Earliest deadline first, a deadline being the moment at which a listener runs dry; live before fast. Fast sessions
-take what live ones leave, and are owed a twentieth of the engine's time where those leave nothing.
+Earliest deadline first, a deadline being the moment at which a listener runs dry; live before fast before batch.
+Background sessions, fast and batch, take what live ones leave, and are owed a twentieth of the engine's time where
+those leave nothing; of what fast ones take, batch is owed a tenth.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-FAST_SHARE: Final = 0.05  # of the engine's time, kept for fast sessions
-FAST_BLOCK_S: Final = 0.005  # what a fast block may cost at most while a live session is open
+FAST_SHARE: Final = 0.05  # of the engine's time, kept for the background
+BATCH_SHARE: Final = 0.1  # of the background's time, kept for batch sessions
+FAST_BLOCK_S: Final = 0.005  # what a background block may cost at most while a live session is open
 FAST_LEAD_SHARE: Final = 0.15  # and of the least lead, of which live blocks take the rest
 SMOOTHING: Final = 0.2  # of a new measurement in the running cost
 
@@ -24,13 +26,14 @@ class Demand:
     session: str
     model: str
     live: bool
-    deadline: float  # live: when its listener runs dry; fast: when it was last served (s)
+    deadline: float  # live: when its listener runs dry; else when it was last served (s)
     room: int  # hops it may be advanced by at most
     block: int  # hops that make a good block; a live session with less room than this can wait
     voices: int
     patience: float = 0.0  # live: until when it may wait for others to want a block too
     usual: int = 1  # live: hops of its blocks between its beginning and its end
     stuck: bool = False  # live: it wants no block before something that it was sent is delivered
+    batch: bool = False  # it goes after those that are live, and those that somebody waits for
 
     @property
     def in_stride(self) -> bool:
@@ -48,10 +51,11 @@ class Plan:
     live: bool
     voices: int
     usual: int = 1  # hops of a block that nothing cuts
+    batch: bool = False
 
 
 def longest_background_s(least_lead_s: float) -> float:
-    """What a fast block may take while a live session with this lead is open."""
+    """What a background block may take while a live session with this lead is open."""
     return min(FAST_BLOCK_S, FAST_LEAD_SHARE * least_lead_s)
 
 
@@ -59,7 +63,8 @@ class Scheduler:
     """Chooses among demands; told afterwards what the choice cost."""
 
     def __init__(self) -> None:
-        self._owed = 0.0  # seconds of the engine that fast sessions are due
+        self._owed = 0.0  # seconds of the engine that the background is due
+        self._batch_owed = 0.0  # and, of the background, batch sessions
         self._hop_costs: dict[str, dict[int, float]] = {}  # seconds of one hop, by model and voices
 
     def choose(self, demands: Sequence[Demand], *, now: float, least_lead_s: float | None) -> Plan | None:
@@ -68,11 +73,11 @@ class Scheduler:
         `least_lead_s` is that of the live sessions whose clocks run, each of which may want its turn soon.
         """
         ripe = _due(demands, now)
-        fast = [d for d in demands if not d.live and d.room > 0]
-        if not fast:
+        background = [d for d in demands if not d.live and d.room > 0]
+        if not background:
             self._owed = 0.0
-        if fast and (not ripe or self._owed >= FAST_BLOCK_S):
-            return self._plan_fast(sorted(fast, key=lambda d: d.deadline), least_lead_s)
+        if background and (not ripe or self._owed >= FAST_BLOCK_S):
+            return self._plan_background(self._whose_turn(background), least_lead_s)
         return self._plan_live(demands, min(ripe, key=lambda d: d.deadline), now) if ripe else None
 
     def charge(self, plan: Plan, seconds: float) -> None:
@@ -81,6 +86,8 @@ class Scheduler:
             self._owed += seconds * FAST_SHARE
         else:
             self._owed = max(0.0, self._owed - seconds)
+            due = -seconds if plan.batch else seconds * BATCH_SHARE
+            self._batch_owed = max(0.0, self._batch_owed + due)
         costs, cost = self._hop_costs.setdefault(plan.model, {}), seconds / plan.hops
         known = costs.get(plan.voices, cost)
         costs[plan.voices] = known + SMOOTHING * (cost - known)
@@ -110,10 +117,19 @@ class Scheduler:
         """What a block of all of these is expected to take."""
         return hops * self._hop_cost(demands[0].model, sum(d.voices for d in demands))
 
-    def _plan_fast(self, fast: Sequence[Demand], least_lead_s: float | None) -> Plan:
+    def _whose_turn(self, background: Sequence[Demand]) -> list[Demand]:
+        """The fast sessions, or the batch ones where there is no other or they are due; the longest-waiting first."""
+        batch = [d for d in background if d.batch]
+        fast = [d for d in background if not d.batch]
+        if not batch:
+            self._batch_owed = 0.0
+        chosen = batch if not fast or self._batch_owed >= FAST_BLOCK_S else fast
+        return sorted(chosen, key=lambda d: d.deadline)
+
+    def _plan_background(self, waiting: Sequence[Demand], least_lead_s: float | None) -> Plan:
         """The longest-waiting session and others of its model, together within the budget of a background block."""
-        first = fast[0]
-        peers = [d for d in fast if d.model == first.model]
+        first = waiting[0]
+        peers = [d for d in waiting if d.model == first.model]
         if least_lead_s is None:
             return _together(peers, min(min(d.room, d.block) for d in peers), first.block)
         longest_s = longest_background_s(least_lead_s)
@@ -156,4 +172,5 @@ def _least_slack(live: Iterable[Demand], now: float) -> float:
 
 def _together(demands: Sequence[Demand], hops: int, usual: int) -> Plan:
     sessions = tuple(d.session for d in demands)
-    return Plan(demands[0].model, sessions, hops, demands[0].live, sum(d.voices for d in demands), usual)
+    first, voices = demands[0], sum(d.voices for d in demands)
+    return Plan(first.model, sessions, hops, first.live, voices, usual, first.batch)

@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
+from ostinato.server.batches.queue import BatchQueue
 from ostinato.server.engine import Engine
 from ostinato.server.keys import Keys
 from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
@@ -28,6 +29,7 @@ class Service:
     keys: Keys
     tokens: Tokens
     requests: Rates
+    batches: BatchQueue
     connections: set[object] = field(default_factory=set)  # that are being served
     turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 

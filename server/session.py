@@ -68,6 +68,7 @@ class Session:
         self.id: Final = opening.session_id
         self.model: Final = start.model
         self.owner: Final = opening.owner
+        self.batch: Final = opening.batch
         self.voices: Final = len(slots)  # reserved
         self.slots = slots
         self.start: Final[SessionStart] = start
@@ -191,6 +192,8 @@ class Session:
         dry_at = self.playhead.deliver(block.samples, block.sent_at)
         if self._sounds or not self.live:  # what is drawn as fast as it goes is drawn because it is wanted
             self._last_sign = block.sent_at
+        if self.batch:  # nobody waits for it, so it tells nothing of how long anybody waits
+            return ()
         return self.latency.delivered(block, self.playhead, dry_at if self.live else None)
 
     def demand(self, now: float) -> Demand | None:
@@ -214,7 +217,8 @@ class Session:
             )
         waiting = clock - self.playhead.sent
         room = int(FAST_AHEAD_S * self.performance.sample_rate - waiting) // self.performance.hop
-        return Demand(self.id, self.model, False, self._served_at, min(room, left), min(self._frame, left), voices)
+        block = min(self._frame, left)
+        return Demand(self.id, self.model, False, self._served_at, min(room, left), block, voices, batch=self.batch)
 
     def wakes_at(self, now: float) -> float | None:
         """When a live session will want its next block, or wait for others no longer; None where that takes a word."""

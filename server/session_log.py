@@ -20,7 +20,7 @@ def opened(session: Session) -> None:
     """A session was admitted."""
     start = session.start
     _tell(
-        logging.INFO,
+        _level(session),
         "session opened",
         session_id=session.id,
         model=session.model,
@@ -71,7 +71,7 @@ def closed(session: Session) -> None:
     """A session is gone."""
     latency, performance = session.latency, session.performance
     _tell(
-        logging.INFO,
+        _level(session),
         "session closed",
         session_id=session.id,
         model=session.model,
@@ -80,6 +80,11 @@ def closed(session: Session) -> None:
         ttfa_ms=latency.ttfa_ms and round(latency.ttfa_ms, 3),
         **{f"underruns_{cause}": count for cause, count in latency.misses.counts.items() if count},
     )
+
+
+def _level(session: Session) -> int:
+    """A batch has thousands of sessions, and tells by itself how each item ended."""
+    return logging.DEBUG if session.batch else logging.INFO
 
 
 def _asked(opening: Opening) -> dict[str, Any]:

@@ -13,16 +13,22 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ostinato.models.sampling.choose import DeviceName, EngineName, PrecisionName
+from ostinato.server.batches.config import BatchConfig
 from ostinato.server.keys import SINGLE, joined, parse_keys, read_keys, well_formed
 from ostinato.server.limits import SessionLimits
 from ostinato.server.logs import LogFormat
 from ostinato.server.origins import well_formed_host, well_formed_origin
-from ostinato.server.protocol import DURATION_S, LEAST_LEAD_MS, MESSAGE_BYTES, MESSAGES_BURST, MESSAGES_PER_S
+from ostinato.server.protocol import DURATION_S, ITEMS, LEAST_LEAD_MS, MESSAGE_BYTES, MESSAGES_BURST, MESSAGES_PER_S
 
 PREFIX: Final = "OSTINATO_"
 SECRET: Final = frozenset({"api_key", "api_keys"})
 LEAST_BURST: Final = 8192  # twice the events that a client of ours has under way
 ELSEWHERE: Final = frozenset({"OSTINATO_ISA", "OSTINATO_URL"})  # read by the kernel, and by clients
+
+
+def state_folder() -> Path:
+    """Where programs keep what outlives them (XDG base directories)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state") / "ostinato"
 
 
 class SettingsError(ValueError):
@@ -70,6 +76,13 @@ class Settings(BaseSettings):
     message_bytes: int = Field(MESSAGE_BYTES, ge=1024, le=1 << 20)
     messages_per_s: float = Field(MESSAGES_PER_S, gt=0.0, allow_inf_nan=False)  # of a session
     messages_burst: int = Field(MESSAGES_BURST, ge=LEAST_BURST)
+    data: Path = Field(default_factory=state_folder)  # where batches are kept
+    batch_items: int = Field(ITEMS, ge=1, le=ITEMS)  # of a batch
+    batch_bytes: int = Field(32 * 2**20, ge=1024, le=1 << 30)  # of a request for one
+    batches_per_key: int = Field(100, ge=1)  # that are not over
+    batch_at_once: int = Field(4, ge=1, le=256)  # items that are drawn together
+    batch_expiry_s: float = Field(7 * 86_400.0, gt=0.0, le=10 * 365 * 86_400.0)  # after a batch is over
+    least_free_bytes: int = Field(2**30, ge=0)  # of the disk, that no batch may take
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = "text"
 
@@ -89,6 +102,19 @@ class Settings(BaseSettings):
             self.message_bytes,
             self.messages_per_s,
             self.messages_burst,
+        )
+
+    @property
+    def batches(self) -> BatchConfig:
+        """What batches may take."""
+        return BatchConfig(
+            self.data,
+            self.batch_items,
+            self.batch_bytes,
+            self.batches_per_key,
+            self.batch_at_once,
+            self.batch_expiry_s,
+            self.least_free_bytes,
         )
 
     @field_validator("models", "allowed_hosts", "allowed_origins", mode="before")

@@ -1,9 +1,12 @@
 """One thread a worker, since the suite runs in parallel; property tests judged by results, not by time; no GPU."""
 
 import os
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")  # the fused kernel on a CPU; read where triton is first imported
+
+os.environ["OSTINATO_DATA"] = tempfile.mkdtemp(prefix="ostinato-tests-")  # no test writes into a home
 
 from importlib.util import find_spec
 

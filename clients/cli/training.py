@@ -38,7 +38,7 @@ def data(
 
     Your own may be single notes or phrases, in WAV, FLAC, AIFF or Ogg. What was used is told, and what was left out.
     """
-    with faults_of_training(), needs("soxr"):
+    with faults_of_training():
         from ostinato.models.training.collecting import collect_data
         from ostinato.models.training.preparing import prepare_data
         from ostinato.models.training.render import SOUNDFONT_FOLDER

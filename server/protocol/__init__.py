@@ -3,6 +3,20 @@
 Server and clients share this package, so it knows neither models nor a web framework.
 """
 
+from ostinato.server.protocol.batch import (
+    ITEMS,
+    BatchCounts,
+    Batches,
+    BatchFailure,
+    BatchItem,
+    BatchItems,
+    BatchItemsQuery,
+    BatchItemStatus,
+    BatchRequest,
+    BatchState,
+    BatchStatus,
+    ItemState,
+)
 from ostinato.server.protocol.client import (
     AudioFormat,
     ClientMessage,
@@ -21,6 +35,8 @@ from ostinato.server.protocol.client import (
 from ostinato.server.protocol.errors import CloseCode, Error, ErrorDetail, ErrorKind, ProtocolError
 from ostinato.server.protocol.http import (
     HttpError,
+    HttpErrorDetail,
+    SampleFormat,
     SoundFormat,
     SynthesizeNote,
     SynthesizeOptions,
@@ -62,6 +78,7 @@ __all__ = [
     "AHEAD_S",
     "DISCONTINUITY",
     "DURATION_S",
+    "ITEMS",
     "LAST",
     "LEAST_LEAD_MS",
     "MESSAGES_BURST",
@@ -73,6 +90,16 @@ __all__ = [
     "AudioDone",
     "AudioFormat",
     "AudioStart",
+    "BatchCounts",
+    "BatchFailure",
+    "BatchItem",
+    "BatchItemStatus",
+    "BatchItems",
+    "BatchItemsQuery",
+    "BatchRequest",
+    "BatchState",
+    "BatchStatus",
+    "Batches",
     "ClientMessage",
     "CloseCode",
     "ControlApplied",
@@ -85,6 +112,8 @@ __all__ = [
     "Event",
     "FrameHeader",
     "HttpError",
+    "HttpErrorDetail",
+    "ItemState",
     "Limits",
     "NoteOff",
     "NoteOn",
@@ -94,6 +123,7 @@ __all__ = [
     "ProtocolError",
     "QueueUpdate",
     "Resume",
+    "SampleFormat",
     "ServerDraining",
     "ServerMessage",
     "SessionCreated",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -11,7 +11,11 @@ from ostinato.server.protocol.errors import ErrorDetail, ErrorKind
 from ostinato.server.protocol.faults import explain
 from ostinato.server.protocol.message import DURATION_S, Message, Note, Params
 
-SoundFormat: TypeAlias = Literal["wav", "flac", "ogg", "pcm"]
+SoundFormat: TypeAlias = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]  # ogg: with Vorbis in it
+SampleFormat: TypeAlias = Literal["s16", "s24", "f32"]
+
+TEXTS: Final = ("model", "format", "sample_format")  # options that are no numbers, in a query
+NUMBERS: Final = ("seed", "sample_rate")
 
 
 class SynthesizeNote(Message):
@@ -29,7 +33,9 @@ class SynthesizeOptions(Message):
 
     model: str | None = Field(None, max_length=64)  # None: the server's first
     seed: int | None = Field(None, ge=0, lt=2**64)  # None: the server draws one and tells it
-    format: SoundFormat = "wav"
+    format: SoundFormat | None = None  # None: what `Accept` asks for, else wav
+    sample_format: SampleFormat | None = None  # None: s16, where the format keeps samples
+    sample_rate: int | None = Field(None, ge=8000, le=96_000)  # Hz; None: the model's, or the next that there is
     controls: Params = Field(default_factory=dict)
 
 
@@ -79,9 +85,8 @@ def parse_body(body: bytes) -> SynthesizeRequest:
 
 def parse_query(query: Mapping[str, str]) -> SynthesizeOptions:
     """The options in a query, every name that is none of them being a control. Raises ProtocolError as above."""
-    options: dict[str, object] = {name: query[name] for name in ("model", "format") if name in query}
-    if "seed" in query:
-        options["seed"] = _number(query["seed"])
+    options: dict[str, object] = {name: query[name] for name in TEXTS if name in query}
+    options |= {name: _number(query[name]) for name in NUMBERS if name in query}
     options["controls"] = {name: _number(text) for name, text in query.items() if name not in options}
     try:
         return SynthesizeOptions.model_validate(options)

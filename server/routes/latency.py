@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ostinato.server.latency_report import LatencyReport, RecentReport
+from ostinato.server.openapi import query
 from ostinato.server.protocol.faults import explain
 from ostinato.server.recent import LOOK_BACK_S
 from ostinato.server.service import Service, authorised
@@ -23,12 +24,7 @@ class RecentQuery(BaseModel):
     session_id: str | None = Field(None, max_length=64)  # None: every session
 
 
-QUERY: Final = {
-    "parameters": [
-        {"name": name, "in": "query", "schema": schema}
-        for name, schema in RecentQuery.model_json_schema()["properties"].items()
-    ]
-}
+QUERY: Final = {"parameters": query(RecentQuery)}
 
 
 @router.get("/v1/latency")
@@ -41,8 +37,8 @@ def latency(service: Annotated[Service, Depends(authorised)]) -> LatencyReport:
 def recent(request: Request, service: Annotated[Service, Depends(authorised)]) -> RecentReport:
     """Every block, every missed deadline and every session's seconds, of the last 10 s or of `seconds`, 60 at most."""
     try:
-        query = RecentQuery.model_validate(dict(request.query_params))
+        asked = RecentQuery.model_validate(dict(request.query_params))
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise explain(fault, fault["loc"], "query") from None
-    return service.engine.recent(query.seconds, query.session_id)
+    return service.engine.recent(asked.seconds, asked.session_id)

@@ -5,34 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ostinato.models.config import ModelConfig
-from ostinato.server.mailbox import Audio, Close, Delivered, Mailbox, Opening, Outgoing, carry
+from ostinato.server.bodies import content_type, read_body
+from ostinato.server.mailbox import Mailbox, carry
 from ostinato.server.midi import from_midi
+from ostinato.server.openapi import BINARY, SOUND, errors, query, reference
 from ostinato.server.protocol import (
-    AudioDone,
-    AudioFormat,
-    Error,
     ProtocolError,
-    QueueUpdate,
-    SessionCreated,
-    SessionStart,
     SynthesizeOptions,
     SynthesizeRequest,
     parse_body,
     parse_query,
 )
 from ostinato.server.score import DEFAULT_LIMITS, Score, ScoreError, TimedNote, from_notes
+from ostinato.server.sending import StallingResponse
 from ostinato.server.service import Service, caller, service_of
-from ostinato.server.sound import MEDIA_TYPES, contain, content_length
+from ostinato.server.sound.accepting import negotiate
+from ostinato.server.sound.formats import choose
+from ostinato.server.sound.streaming import contain, content_length
+from ostinato.server.synthesis import Synthesis, admitted, pcm, served
 
 BODY_BYTES: Final = 2 * 1024 * 1024  # a list of 20,000 notes
 JSON_TYPE: Final = "application/json"
@@ -42,68 +40,40 @@ GONE_S: Final = 0.25  # between two looks for a client that waits for room
 
 router = APIRouter()
 
-REQUEST_BODY: Final = {
+ASKED: Final = {
+    "parameters": query(SynthesizeOptions),
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {"schema": SynthesizeRequest.model_json_schema()},
-            "audio/midi": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
+        "content": {JSON_TYPE: {"schema": reference(SynthesizeRequest)}, MIDI_TYPES[0]: {"schema": BINARY}},
+    },
 }
+TOLD: Final = {200: dict(SOUND), **errors(400, 401, 404, 406, 408, 413, 415, 429, 503)}
 
 
-@router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=REQUEST_BODY)
+@router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=ASKED, responses=TOLD)
 async def synthesize(
     request: Request, owner: Annotated[str, Depends(caller)], service: Annotated[Service, Depends(service_of)]
 ) -> Response:
-    """One request, one sound. A MIDI body takes model, seed, format and controls from the query."""
-    kind = _content_type(request)
-    body = await _read_body(request)
+    """One request, one sound, in its `format`, or in that which `Accept` asks for.
+
+    A MIDI body takes model, seed, format and controls from the query.
+    """
+    kind = content_type(request, (JSON_TYPE, *MIDI_TYPES))
+    body = await read_body(request, BODY_BYTES, service.settings.stall_s)
     options: SynthesizeOptions
     if kind in MIDI_TYPES:
         options = parse_query(request.query_params)
-        model, config = _model(service, options.model)
+        model, config = served(service.engine.cards, options.model)
         score = await _compose(from_midi, body, config)
     else:
         options = parsed = parse_body(body)
-        model, config = _model(service, options.model)
+        model, config = served(service.engine.cards, options.model)
         notes = [TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in parsed.notes]
         score = await _compose(from_notes, notes, config)
-    return await _begin(request, service, owner, model, config, options, score)
-
-
-def _content_type(request: Request) -> str:
-    """What the body is said to be.
-
-    Nothing is guessed: the types that a web page may post anywhere without asking first are none of these, so a
-    page can't put a server on its reader's machine to work.
-    """
-    given = request.headers.get("content-type", "")
-    kind = given.partition(";")[0].strip().lower()
-    if kind != JSON_TYPE and kind not in MIDI_TYPES:
-        said = f"{given!r} is not taken" if given else "is missing"
-        message = f"content-type: {said}; there are {', '.join((JSON_TYPE, *MIDI_TYPES))}"
-        raise ProtocolError("unsupported_type", message, param="content-type")
-    return kind
-
-
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_BYTES:
-            raise ProtocolError("body_too_big", f"a body has at most {BODY_BYTES} bytes")
-    return bytes(body)
-
-
-def _model(service: Service, name: str | None) -> tuple[str, ModelConfig]:
-    cards = service.engine.cards
-    name = next(iter(cards)) if name is None else name
-    if name not in cards:
-        message = f"model: {name!r} is not served; there are {', '.join(cards)}"
-        raise ProtocolError("unknown_model", message, param="model")
-    return name, cards[name].config
+    sound_format = options.format or negotiate(request.headers.get("accept"))
+    sound = choose(options, sound_format, config.network.sample_rate)
+    seed = secrets.randbits(53) if options.seed is None else options.seed
+    return await _begin(request, service, owner, Synthesis(model, seed, options.controls, score, sound))
 
 
 async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: ModelConfig) -> Score:  # noqa: ANN401
@@ -116,115 +86,54 @@ async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: Model
     return score
 
 
-async def _begin(
-    request: Request,
-    service: Service,
-    owner: str,
-    model: str,
-    config: ModelConfig,
-    options: SynthesizeOptions,
-    score: Score,
-) -> Response:
+async def _begin(request: Request, service: Service, owner: str, synthesis: Synthesis) -> Response:
     """Open a session for the score, and answer once it is admitted."""
-    seed = secrets.randbits(53) if options.seed is None else options.seed
-    start = SessionStart(
-        model=model,
-        voices=score.voices,
-        format=AudioFormat(encoding="pcm_s16le", frame_ms=100.0),
-        seed=seed,
-        mode="fast",
-        controls=options.controls,
-        framing="raw",
-    )
     mailbox = Mailbox(service.engine.wake)
-    now = time.monotonic()
-    opening = Opening(uuid.uuid4().hex, start, mailbox, now, owner, score=score.events, samples=score.samples)
-    service.engine.open(opening)
-    await _admitted(mailbox, request)
-    rate = config.network.sample_rate
-    headers = {"Content-Type": MEDIA_TYPES[options.format], "Ostinato-Seed": str(seed), "Ostinato-Model": model}
-    length = content_length(options.format, score.samples)
+    service.engine.open(synthesis.opening(mailbox, owner))
+    await _wait_for_room(mailbox, request)
+    sound, score, tags = synthesis.sound, synthesis.score, synthesis.tags
+    headers = {
+        "Content-Type": sound.container.media_type,
+        "Ostinato-Seed": str(synthesis.seed),
+        "Ostinato-Model": synthesis.model,
+        "Vary": "Accept",
+    }
+    length = content_length(sound, score.samples, tags)
     if length is not None:
         headers["Content-Length"] = str(length)
     if score.warnings:
         headers["Ostinato-Warnings"] = json.dumps(score.warnings[:WARNINGS_SHOWN])
-    pieces = contain(_blocks(mailbox), options.format, score.samples, rate)
+    pieces = contain(pcm(mailbox), sound, score.samples, tags)
     return SoundResponse(mailbox, pieces, headers, service.settings.stall_s)
 
 
-async def _admitted(mailbox: Mailbox, request: Request) -> None:
-    """Wait for the session, in the line too, as long as the client does. Raises ProtocolError where it is refused."""
-    answer = asyncio.create_task(_first_answer(mailbox))
+async def _wait_for_room(mailbox: Mailbox, request: Request) -> None:
+    """Wait for the session, as long as the client does. Raises ProtocolError where it is refused."""
+    answer = asyncio.create_task(admitted(mailbox))
     try:
         while not answer.done():
             await asyncio.wait([answer], timeout=GONE_S)
             if not answer.done() and await request.is_disconnected():
                 raise ProtocolError("gone", "the client went away before there was room")
-        match answer.result():
-            case SessionCreated():
-                return
-            case Error() as error:
-                raise ProtocolError.of(error)
+        answer.result()
     except BaseException:
         answer.cancel()
         mailbox.hang_up()
         raise
 
 
-async def _first_answer(mailbox: Mailbox) -> Outgoing:
-    while True:
-        answer = await mailbox.receive()
-        if not isinstance(answer, QueueUpdate):
-            return answer
-
-
-class SessionLostError(Exception):
-    """The session ended before its sound did."""
-
-
-async def _blocks(mailbox: Mailbox) -> AsyncIterator[bytes]:
-    """The PCM of a session. Raises SessionLostError where it ends before it is whole."""
-    while True:
-        match await mailbox.receive():
-            case Audio() as block:
-                taken_at = time.monotonic()
-                yield block.payload
-                now = time.monotonic()
-                mailbox.say(Delivered(block.samples, block.ready_at, taken_at, now), now)
-            case AudioDone():
-                return
-            case Error() as error:
-                raise SessionLostError(error.error.message)
-            case Close(reason=reason):
-                raise SessionLostError(reason)
-            case _:
-                pass
-
-
-class SoundResponse(StreamingResponse):
-    """Sends pieces as they come. A client that goes away, or stalls, ends the session.
-
-    Where the sound is cut short the response is left incomplete, and the server aborts the transfer, so that no one
-    takes half for whole.
-    """
+class SoundResponse(StallingResponse):
+    """Sends pieces as they come. A client that goes away, or stalls, ends the session."""
 
     def __init__(
         self, mailbox: Mailbox, pieces: AsyncIterator[bytes], headers: Mapping[str, str], stall_s: float
     ) -> None:
-        super().__init__(pieces, headers=headers)
-        self._mailbox, self._stall_s = mailbox, stall_s
+        super().__init__(pieces, headers, stall_s)
+        self._mailbox = mailbox
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""
         await carry(self._mailbox, self.stream_response(send), _until_gone(receive))
-
-    async def stream_response(self, send: Send) -> None:
-        """The sound; what it takes longer than the stall to send ends it."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for piece in self.body_iterator:
-            async with asyncio.timeout(self._stall_s):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -113,7 +113,17 @@ def test_a_service_builds_its_image_and_is_published_on_loopback(name: str, dock
     assert re.findall(r'- "(.*)"', lines) == ["${PUBLISH:-127.0.0.1:8000}:8000"]
 
 
-def test_a_service_writes_to_tmp_alone_where_triton_may_load_what_it_compiled() -> None:
+@pytest.mark.parametrize("name", ["Dockerfile", "cuda.Dockerfile"])
+def test_batches_are_kept_in_a_volume_that_the_server_may_write_to(name: str) -> None:
+    folder = "/var/lib/ostinato"
+    assert f"OSTINATO_DATA={folder}" in text(name)
+    assert f"VOLUME {folder}\n" in text(name)
+    assert f"install -d -o 10001 -m 700 {folder}\n" in text(name)
+    (volume,) = re.findall(rf'volumes: \["([\w-]+):{folder}"\]', service("gpu" if "cuda" in name else "cpu"))
+    assert f"\n  {volume}:\n" in text("compose.yaml").partition("\nvolumes:")[2]
+
+
+def test_a_service_writes_to_tmp_and_its_volume_where_triton_may_load_what_it_compiled() -> None:
     cpu, gpu = service("cpu"), service("gpu")
     assert "read_only: true\n" in cpu
     assert "read_only: true\n" in gpu

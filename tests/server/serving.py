@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -87,8 +88,17 @@ def eventually(condition: Any, patience_s: float = PATIENCE_S) -> bool:  # noqa:
 
 @contextmanager
 def serving(*, wait: bool = True, page: Path | None = None, **settings: Any) -> Iterator[Serving]:  # noqa: ANN401
-    """A server; wait: until its models are loaded; page: the folder of the page at `/`."""
-    chosen = read_settings(**{"models": ("tiny",), "port": 0, "log_level": "error", "queue": 0, **settings})
+    """A server; wait: until its models are loaded; page: the folder of the page at `/`.
+
+    Where no data folder is named it has one of its own.
+    """
+    defaults = {"models": ("tiny",), "port": 0, "log_level": "error", "queue": 0, "least_free_bytes": 0}
+    with TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        chosen = read_settings(**{**defaults, "data": Path(data), **settings})
+        yield from _served(chosen, page, wait=wait)
+
+
+def _served(chosen: Settings, page: Path | None, *, wait: bool) -> Iterator[Serving]:
     app = create_app(chosen, load_models(chosen.models), page)
     with bind(chosen.host, chosen.port) as listener:
         server = make_server(app, chosen)

@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.server.scheduler import FAST_SHARE, Demand, Plan, Scheduler
+from ostinato.server.scheduler import BATCH_SHARE, FAST_SHARE, Demand, Plan, Scheduler
 
 
 def demand(session: str, **fields: Any) -> Demand:  # noqa: ANN401
@@ -123,3 +123,39 @@ def test_fast_sessions_keep_their_share_when_live_ones_leave_nothing() -> None:
         now += seconds
         fast_s += 0.0 if plan.live else seconds
     assert fast_s / now > 0.9 * FAST_SHARE
+
+
+def test_batch_goes_after_fast_and_takes_what_both_leave() -> None:
+    batch, fast = demand("b", live=False, batch=True, deadline=-99.0), demand("f", live=False, deadline=5.0)
+    scheduler = Scheduler()
+    first = scheduler.choose([batch, fast, demand("a", room=3)], now=0.0, least_lead_s=0.2)
+    assert first is not None
+    assert (first.sessions, first.batch) == (("f",), False)
+    second = scheduler.choose([batch, demand("f", live=False, room=0)], now=0.0, least_lead_s=None)
+    assert second is not None
+    assert (second.sessions, second.batch) == (("b",), True)
+
+
+def test_batch_is_never_drawn_in_one_step_with_what_somebody_waits_for() -> None:
+    demands = [demand("f", live=False), demand("b", live=False, batch=True), demand("a", room=3)]
+    for least_lead_s in (0.2, None):
+        plan = Scheduler().choose(demands, now=0.0, least_lead_s=least_lead_s)
+        assert plan is not None
+        assert plan.sessions == ("f",)
+
+
+@given(st.booleans(), st.floats(1e-5, 1e-3))
+def test_each_class_moves_within_the_share_of_those_above_it(live: bool, cost: float) -> None:
+    scheduler, spent, now = Scheduler(), {"l": 0.0, "f": 0.0, "b": 0.0}, 0.0
+    while now < 20.0:
+        demands = [demand("f", live=False, deadline=now), demand("b", live=False, deadline=now, batch=True)]
+        demands += [demand("l", room=14, block=14)] if live else []
+        plan = scheduler.choose(demands, now=0.0, least_lead_s=0.2 if live else None)
+        assert plan is not None
+        seconds = plan.hops * cost
+        scheduler.charge(plan, seconds)
+        now += seconds
+        spent[plan.sessions[0]] += seconds
+    background = spent["f"] + spent["b"]
+    assert background > 0.9 * (FAST_SHARE if live else 1.0) * now
+    assert 0.5 * BATCH_SHARE < spent["b"] / background < 1.5 * BATCH_SHARE

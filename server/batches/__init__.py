@@ -1,0 +1,1 @@
+"""Batches: many sounds, accepted at once, kept through crashes, drawn when nobody listens, collected later."""

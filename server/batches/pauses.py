@@ -1,0 +1,22 @@
+"""Long work in a thread, at half speed, so that the engine has the interpreter when it wants it."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+WORK_S: Final = 0.001  # at once; a step of the engine takes about as long
+
+
+class Pauses:
+    """Rests as long as it worked. `take` it between pieces of the work."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def take(self) -> None:
+        """Rest, where it is time to."""
+        worked = time.perf_counter() - self._since
+        if worked >= WORK_S:
+            time.sleep(worked)
+            self._since = time.perf_counter()
