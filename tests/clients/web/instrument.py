@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,16 +11,19 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, WebSocket
 
 PATIENCE_MS: Final = 20_000
+SETTLE_MS: Final = 50  # in which what was said reaches whoever listens to the browser
 RATE: Final = 44_100  # Hz
 FULL_SCALE: Final = 32_767
 LOST: Final = "WebSocket connection to"  # what Chromium says of a link that breaks
 GAP: Final = 64  # samples of exact silence: no instrument that sounds has so many
 
 # before any script of the page: what a policy forbids is reported, and nobody has to ask for it
-WATCH: Final = "window.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
+WATCH: Final = (
+    "window.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
+)
 
 # keeps what is handed to the worklet, frame by frame, as 16-bit samples once more
 TAP: Final = """() => {
@@ -59,10 +63,11 @@ class Handed:
 
 @dataclass
 class Instrument:
-    """The page, and all that it complained of, or asked another host for."""
+    """The page, what it said to the server, and all that it complained of or asked another host for."""
 
     page: Page
     url: str
+    said: list[dict[str, Any]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -70,7 +75,11 @@ class Instrument:
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
         self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("websocket", lambda socket: self._asked(socket.url.replace("ws://", "http://")))
+        self.page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        self._asked(socket.url.replace("ws://", "http://"))
+        socket.on("framesent", lambda frame: self.said.append(json.loads(frame)))
 
     def _asked(self, url: str) -> None:
         if not url.startswith(self.url):
@@ -91,6 +100,19 @@ class Instrument:
         self.page.wait_for_function("() => done")
         found: dict[str, Any] = self.page.evaluate("() => done")
         return found
+
+    def notes(self) -> list[tuple[str, Any]]:
+        """Every note that was told so far: ("on", note) or ("off", the note that its voice was)."""
+        voices: dict[str, float] = {}
+        told: list[tuple[str, Any]] = []
+        self.page.wait_for_timeout(SETTLE_MS)
+        for message in self.said:
+            if message["type"] == "note.on":
+                voices[message["voice_id"]] = message["note"]
+                told.append(("on", message["note"]))
+            elif message["type"] == "note.off":
+                told.append(("off", voices[message["voice_id"]]))
+        return told
 
     @property
     def lamp(self) -> str:
