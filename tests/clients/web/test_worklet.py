@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ HOST = """() => {
 }"""
 
 # the same steps for a ring that is fed ones, whose output is its gain, and for one that is fed 1, 2, 3 ...
-PLAY = """([begin, steps]) => {
+PLAY = """([begin, list(steps)]) => {
     const play = (sample) => {
         window.reports = [];
         const ring = new Ring();
@@ -75,7 +75,7 @@ def host(browser: Browser) -> Iterator[Page]:
 class Played:
     """What came out of a ring."""
 
-    def __init__(self, host: Page, steps: list[Step], ceiling: int = WIDE, aim: int = WIDE) -> None:
+    def __init__(self, host: Page, steps: Sequence[Sequence[Any]], ceiling: int = WIDE, aim: int = WIDE) -> None:
         begin = {"inHand": START, "most": MOST, "aim": aim, "ceiling": ceiling}
         found = host.evaluate(PLAY, [begin, steps])
         self.gains, self.numbered = unpacked(found["gains"]), unpacked(found["numbered"])
@@ -167,7 +167,7 @@ def test_what_came_too_much_is_trimmed_by_a_crossfade(host: Page, more: int) -> 
 @pytest.mark.parametrize(
     ("sequence", "first"),
     [(2, START), (1, START + 64), (1, START - 64), (0, START)],
-    ids="frame gap overlap again".split(),
+    ids=["frame", "gap", "overlap", "again"],
 )
 def test_what_does_not_follow_is_counted(host: Page, sequence: int, first: int) -> None:
     played = Played(host, [["audio", 0, 0, START], ["audio", sequence, first, START], ["play", 30]])
