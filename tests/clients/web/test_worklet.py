@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ HOST = """() => {
 }"""
 
 # the same steps for a ring that is fed ones, whose output is its gain, and for one that is fed 1, 2, 3 ...
-PLAY = """([begin, list(steps)]) => {
+PLAY = """([begin, steps]) => {
     const play = (sample) => {
         window.reports = [];
         const ring = new Ring();
@@ -75,7 +75,7 @@ def host(browser: Browser) -> Iterator[Page]:
 class Played:
     """What came out of a ring."""
 
-    def __init__(self, host: Page, steps: Sequence[Sequence[Any]], ceiling: int = WIDE, aim: int = WIDE) -> None:
+    def __init__(self, host: Page, steps: list[Step], ceiling: int = WIDE, aim: int = WIDE) -> None:
         begin = {"inHand": START, "most": MOST, "aim": aim, "ceiling": ceiling}
         found = host.evaluate(PLAY, [begin, steps])
         self.gains, self.numbered = unpacked(found["gains"]), unpacked(found["numbered"])
@@ -154,7 +154,7 @@ def test_running_dry_while_it_rests_or_at_the_end_is_no_underrun(host: Page) -> 
 @settings(max_examples=15)
 def test_what_came_too_much_is_trimmed_by_a_crossfade(host: Page, more: int) -> None:
     aim, ceiling = 8000, 12_000
-    steps = [["audio", 0, 0, START], ["play", 10], ["audio", 1, START, ceiling + more], ["play", 22]]
+    steps: list[Step] = [["audio", 0, 0, START], ["play", 10], ["audio", 1, START, ceiling + more], ["play", 22]]
     played = Played(host, steps, ceiling, aim)
     jump = START + ceiling + more - 10 * QUANTUM - aim
     assert played.report["trimmed"] == jump
@@ -175,19 +175,25 @@ def test_what_does_not_follow_is_counted(host: Page, sequence: int, first: int) 
 
 
 def test_what_is_known_already_is_not_played_twice(host: Page) -> None:
-    steps = [["audio", 0, 0, START], ["link"], ["audio", 0, START, 640], ["audio", 1, START, 6400], ["play", 70]]
+    steps: list[Step] = [
+        ["audio", 0, 0, START],
+        ["link"],
+        ["audio", 0, START, 640],
+        ["audio", 1, START, 6400],
+        ["play", 70],
+    ]
     played = Played(host, steps)
     assert played.heard == list(range(70 * QUANTUM))
 
 
 def test_another_link_counts_its_frames_from_0(host: Page) -> None:
-    steps = [["audio", 0, 0, START], ["link"], ["audio", 0, START, START], ["play", 30]]
+    steps: list[Step] = [["audio", 0, 0, START], ["link"], ["audio", 0, START, START], ["play", 30]]
     assert Played(host, steps).report["discontinuities"] == 0
 
 
 def test_a_new_session_begins_while_the_former_fades(host: Page) -> None:
     begin = {"session": 2, "inHand": START, "most": MOST, "aim": WIDE, "ceiling": WIDE}
-    steps = [["audio", 0, 0, 2 * START], ["play", 20], ["begin", begin], ["play", 20]]
+    steps: list[Step] = [["audio", 0, 0, 2 * START], ["play", 20], ["begin", begin], ["play", 20]]
     played = Played(host, steps)
     assert played.steepest <= 1 / FADE + 1e-6
     assert played.gains[20 * QUANTUM + FADE :].max() == 0
