@@ -26,13 +26,7 @@ PHONE: Final = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "h
 PICTURES: Final[dict[str, dict[str, Any]]] = {
     "light": {"viewport": DESKTOP, "color_scheme": "light"},
     "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-    "phone": {
-        "viewport": PHONE,
-        "color_scheme": "light",
-        "device_scale_factor": 2,
-        "is_mobile": True,
-        "has_touch": True,
-    },
+    "phone": {**PHONE, "color_scheme": "light", "device_scale_factor": 2},
 }
 PICTURE_S: Final = 20.0
 
