@@ -8,6 +8,7 @@ const TOKEN_PROTOCOL = "ostinato.token.";
 const BACKOFF_S = [0, 0.25, 0.5, 1, 2, 4, 5]; // before each attempt to come back; the last one holds
 const FULL_RETRY_S = 5; // where the server is full and does not say when to come back
 const SILENT_S = 5; // without a word: ask; twice as long: the link is lost
+const STALLED_S = 3; // without audio, where it flows
 const OPEN_S = 10; // until a socket is open and has been answered
 const REPORT_S = 0.1;
 const UNANSWERED = 2048; // events that are kept to be sent again
@@ -35,6 +36,7 @@ export class Connection extends EventTarget {
   #next = 0; // sample
   #events = 0;
   #unanswered = new Map();
+  #resting = false;
   #attempt = 0;
   #timer = null;
   #heardAt = 0;
@@ -94,6 +96,7 @@ export class Connection extends EventTarget {
 
   /** Stop the session's clock, or let it run on. */
   rest(resting) {
+    this.#resting = resting;
     if (this.open) this.#say({ type: resting ? "stream.pause" : "stream.resume" });
   }
 
@@ -216,7 +219,8 @@ export class Connection extends EventTarget {
     if (!this.#socket) return;
     const silent = performance.now() / 1000 - this.#heardAt;
     const opening = this.#socket.readyState !== WebSocket.OPEN || this.state.name === "opening";
-    if (silent > (opening ? OPEN_S : 2 * SILENT_S)) {
+    const flowing = this.open && this.#next > 0 && !this.#resting; // once begun, through silence too
+    if (silent > (opening ? OPEN_S : flowing ? STALLED_S : 2 * SILENT_S)) {
       this.#hangUp(DROPPED);
       this.#comeBack(0);
     } else if (silent > SILENT_S && this.open && performance.now() / 1000 - this.#saidAt > SILENT_S) {

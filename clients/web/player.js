@@ -46,7 +46,7 @@ export class Player extends EventTarget {
       outputChannelCount: [1],
     });
     this.node.port.onmessage = ({ data }) => this.#heard(data);
-    this.analyser = new AnalyserNode(this.context, { fftSize: 4096, smoothingTimeConstant: 0, minDecibels: -96, maxDecibels: -18 });
+    this.analyser = new AnalyserNode(this.context, { fftSize: 4096, smoothingTimeConstant: 0, minDecibels: -84, maxDecibels: -18 });
     this.node.connect(this.analyser).connect(this.context.destination);
     this.readyAt = performance.now();
     this.dispatchEvent(new Event("state"));

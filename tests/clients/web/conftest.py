@@ -1,29 +1,25 @@
-"""One browser a module, that may sound unasked. Playwright holds the thread's event loop while it runs."""
+"""One browser and one server of the default instrument for the tests of a file.
+
+No longer: Playwright keeps an event loop in its thread, which other tests need for their own.
+"""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser
 
 from ostinato.clients.web import FOLDER
-from tests.clients.web.browser import chromium
+from tests.clients.web.chromium import chromium
 from tests.server.serving import Serving, serving
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with chromium(playwright, autoplay=True) as found:
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Serving]:
-    """A server of the default instrument, with its page."""
-    with serving(page=FOLDER, models=("default",), slots=32) as running:
+    with serving(page=FOLDER, models=("default",)) as running:
         yield running

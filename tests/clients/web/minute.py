@@ -1,71 +1,105 @@
-"""Play the page for a minute at four voices in a real Chromium, print what was heard, and take its pictures.
+"""Plays the page in Chromium for a minute at four voices, on a server of its own, and prints what was counted.
 
-python -m tests.clients.web.minute [--seconds 60] [--pictures FOLDER]
+    python -m tests.clients.web.minute [--seconds 60] [--pictures FOLDER]
+
+With --pictures it also takes the pictures of the README: light, dark and a phone's, while it sounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.clients.web.browser import Instrument, chromium
+from tests.clients.web.chromium import chromium
+from tests.clients.web.instrument import opened
 from tests.server.processes import process
 
-CHORDS = ("adgk", "sfhl", "adhk", "sfjl")  # four voices each
-CHORD_S = 2.0
-SIZE = {"width": 1180, "height": 1010}
+CHORDS: Final = ("adgk", "sfhl", "adhk", "sgjl")  # of four keys each
+CHORD_MS: Final = 1500
+FIRST_SECOND: Final = 44_100  # samples
+DESKTOP: Final = {"width": 1280, "height": 1060}
+PHONE: Final = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PICTURES: Final[dict[str, dict[str, Any]]] = {
+    "light": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "phone": {**PHONE, "color_scheme": "light", "device_scale_factor": 2},
+}
+PICTURE_S: Final = 20.0
 
-
-def play(instrument: Instrument, seconds: float) -> dict[str, Any]:
-    """Chords, one after another, over a cello and a flute; what the worklet and the panel then say."""
-    page = instrument.page
-    instrument.until("playing live")
-    page.keyboard.down("a")
-    instrument.hear(44_100)
-    page.keyboard.up("a")
-    first = instrument.counted()["underruns"]
-    ends, turn = time.monotonic() + seconds, 0
-    while time.monotonic() < ends:
-        for letter in CHORDS[turn % 4]:
-            page.keyboard.down(letter)
-        page.wait_for_timeout(1000 * min(CHORD_S, max(0.1, ends - time.monotonic())))
-        if time.monotonic() < ends:
-            for letter in CHORDS[turn % 4]:
-                page.keyboard.up(letter)
-        turn += 1
-    counted = instrument.counted()
-    figures = ("rtf", "p50", "p99", "ttfa", "lead", "underruns", "streams")
-    told = {name: page.inner_text(f"[data-figure={name}]") for name in figures}
-    after = {"underruns_of_first_second": first, "underruns_after_it": counted["underruns"] - first}
-    return {"seconds": seconds, **after, "faults": instrument.faults, "worklet": counted, "panel": told}
+# every report of the worklet, and every real-time factor that the panel was told
+COUNT: Final = """() => {
+    window.told = { rtf: [], batch: [], p50: [], p99: [], frames: 0 };
+    app.connection.addEventListener('audio', () => told.frames++);
+    app.connection.addEventListener('message', ({ detail }) => {
+        if (detail.type !== 'stats' || detail.rtf === null || detail.rtf === undefined) return;
+        told.rtf.push(detail.rtf);
+        told.batch.push(detail.batch);
+        told.p50.push(detail.step_us_p50);
+        told.p99.push(detail.step_us_p99);
+    });
+}"""
 
 
 def main() -> None:
-    """Run it."""
-    options = argparse.ArgumentParser(description=__doc__)
+    """Play, count, print."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--seconds", type=float, default=60.0)
     options.add_argument("--pictures", type=Path)
-    chosen = options.parse_args()
-    with (
-        process(OSTINATO_MODELS="default") as server,
-        sync_playwright() as playwright,
-        chromium(playwright, autoplay=True) as browser,
-    ):
-        for scheme in ("light", "dark"):
-            print(json.dumps(_shown(browser, server.url, scheme, chosen), indent=1), flush=True)
+    asked = options.parse_args()
+    with process(OSTINATO_MODELS="default") as server, chromium() as browser:
+        print(json.dumps(minute(browser, server.url, asked.seconds), indent=2))
+        for name, context in PICTURES.items() if asked.pictures else ():
+            picture(browser, server.url, asked.pictures / f"{name}.png", context)
 
 
-def _shown(browser: Browser, url: str, scheme: str, chosen: argparse.Namespace) -> dict[str, Any]:
-    with Instrument.open(browser, url, color_scheme=scheme, viewport=SIZE) as instrument:
-        found = play(instrument, chosen.seconds)
-        if chosen.pictures:
-            instrument.page.screenshot(path=chosen.pictures / f"instrument-{scheme}.png")
-        return {"scheme": scheme, **found}
+def minute(browser: Browser, url: str, seconds: float) -> dict[str, Any]:
+    """What was counted while four voices sounded for so many seconds."""
+    with opened(browser, url, viewport=DESKTOP) as instrument:
+        instrument.until("playing live")
+        instrument.page.evaluate(COUNT)
+        perform(instrument.page, 1.0)
+        begun = instrument.hear(FIRST_SECOND)
+        perform(instrument.page, seconds - 1.0)
+        counted, told = instrument.counted(), instrument.page.evaluate("() => told")
+        return {
+            "seconds": seconds,
+            "samples": counted["received"],
+            "frames": told["frames"],
+            "discontinuities": counted["discontinuities"],
+            "trimmed": counted["trimmed"],
+            "underruns": counted["underruns"],
+            "underruns_after_the_first_second": counted["underruns"] - begun["underruns"],
+            "in_hand_ms": counted["in_hand_ms"],
+            "streams": max(told["batch"]),
+            "rtf_shown": {"least": min(told["rtf"]), "most": max(told["rtf"]), "last": instrument.figure("rtf")},
+            "step_us": {"p50_most": max(told["p50"]), "p99_most": max(told["p99"])},
+        }
+
+
+def perform(page: Page, seconds: float) -> None:
+    """Chords of four keys, one into the next."""
+    held = ""
+    for number in range(max(1, round(1000 * seconds / CHORD_MS))):
+        chord = CHORDS[number % len(CHORDS)]
+        for letter in held:
+            page.keyboard.up(letter)
+        for letter in chord:
+            page.keyboard.down(letter)
+        page.wait_for_timeout(min(CHORD_MS, 1000 * seconds))
+        held = chord
+
+
+def picture(browser: Browser, url: str, path: Path, context: dict[str, Any]) -> None:
+    """The page after some music, four keys held."""
+    with opened(browser, url, **context) as instrument:
+        instrument.until("playing live")
+        perform(instrument.page, PICTURE_S)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        instrument.page.screenshot(path=path)
 
 
 if __name__ == "__main__":
