@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -26,6 +27,7 @@ from ostinato.server.protocol import ProtocolError
 from ostinato.server.rates import Rates
 from ostinato.server.routes import health, latency, metrics, models, stream, synthesize, tokens
 from ostinato.server.routes.docs import ASYNCAPI, OPENAPI, docs_routes
+from ostinato.server.routes.page import page_routes
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
 from ostinato.server.tokens import Tokens
@@ -62,10 +64,15 @@ class Application(FastAPI):
         )
 
 
-def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> FastAPI:
+def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: Path | None = None) -> FastAPI:
     """The application that serves these models, by the names they are asked for.
 
     Its engine starts and stops with the application's lifespan.
+
+    Args:
+        settings: how.
+        checkpoints: the models.
+        page: the folder of the page at `/`; None: there is none.
     """
     sampler = SamplerConfig(
         settings.engine, settings.device, settings.slots, settings.precision, settings.threads or spare_cores()
@@ -96,6 +103,8 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> Fas
     for routes in (stream, synthesize, models, tokens, latency, metrics, health):
         app.include_router(routes.router)
     app.include_router(docs_routes())
+    if page is not None:
+        app.include_router(page_routes(page))
     app.add_exception_handler(ProtocolError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
     app.add_exception_handler(Exception, _fail)

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -35,15 +36,15 @@ class SameNameError(ValueError):
     """Two models that can't be told apart; the message names both."""
 
 
-def serve(settings: Settings) -> None:
-    """Serve until interrupted.
+def serve(settings: Settings, page: Path | None = None) -> None:
+    """Serve until interrupted; page: the folder of the page at `/`.
 
     Raises:
         UnknownModelError, ConfigError, CheckpointError, SameNameError: models that can't be loaded.
         OSError: an address that can't be bound.
         SamplerError: an engine or a device that can't be had.
     """
-    app = create_app(settings, load_models(settings.models))
+    app = create_app(settings, load_models(settings.models), page)
     sys.setswitchinterval(SWITCH_S)
     with bind(settings.host, settings.port) as listener:
         server = make_server(app, settings)

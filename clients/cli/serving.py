@@ -29,6 +29,7 @@ def serve(
     log_format: Annotated[str | None, typer.Option(help="text, or json: one object a line. Default text.")] = None,
 ) -> None:
     """Serve models. Every option is also a setting of the environment, OSTINATO_PORT and so on."""
+    from ostinato.clients.web import FOLDER
     from ostinato.models.checkpoint import CheckpointError
     from ostinato.models.config import ConfigError
     from ostinato.models.registry import UnknownModelError
@@ -53,7 +54,7 @@ def serve(
         )
     try:
         with bad_input(UnknownModelError, ConfigError, CheckpointError, SameNameError, SamplerError):
-            serve_forever(settings)
+            serve_forever(settings, FOLDER)
     except OSError as error:
         message = f"--host {settings.host} --port {settings.port}: {error.strerror or error}"
         raise Fault(message, ExitCode.OTHER) from error

@@ -1,4 +1,4 @@
-"""A wire between a client and a server that can be held up, and cut."""
+"""A wire between a client and a server that can be held up, broken, frozen, and cut."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Proxy:
         self._server_port = port
         self._flows = threading.Event()
         self._flows.set()
+        self._frozen: set[socket.socket] = set()  # ends that nothing is sent to any more
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -28,6 +29,20 @@ class Proxy:
         """Let what was held up through, and what follows."""
         self._flows.set()
 
+    def break_(self) -> None:
+        """Break every connection there is; whoever comes back gets a new one."""
+        for end in list(self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def freeze(self) -> None:
+        """Leave every connection there is half open: nothing goes through it any more, and nobody is told."""
+        self._frozen |= set(self._ends)
+
+    def to(self, port: int) -> None:
+        """Carry whoever comes from now on to another server."""
+        self._server_port = port
+
     def cut(self) -> None:
         """Break every connection; nobody gets a new one."""
         for end in (self._listener, *self._ends):
@@ -40,7 +55,11 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._server_port))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._server_port))
+                except OSError:
+                    client.close()
+                    continue
                 self._ends += (client, server)
                 self._start(client, server, held=False)
                 self._start(server, client, held=True)
@@ -63,7 +82,8 @@ class Proxy:
             while data := source.recv(65_536):
                 if held:
                     self._flows.wait()
-                sink.sendall(data)
+                if sink not in self._frozen:
+                    sink.sendall(data)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -85,10 +86,10 @@ def eventually(condition: Any, patience_s: float = PATIENCE_S) -> bool:  # noqa:
 
 
 @contextmanager
-def serving(*, wait: bool = True, **settings: Any) -> Iterator[Serving]:  # noqa: ANN401
-    """A server; wait: until its models are loaded."""
+def serving(*, wait: bool = True, page: Path | None = None, **settings: Any) -> Iterator[Serving]:  # noqa: ANN401
+    """A server; wait: until its models are loaded; page: the folder of the page at `/`."""
     chosen = read_settings(**{"models": ("tiny",), "port": 0, "log_level": "error", "queue": 0, **settings})
-    app = create_app(chosen, load_models(chosen.models))
+    app = create_app(chosen, load_models(chosen.models), page)
     with bind(chosen.host, chosen.port) as listener:
         server = make_server(app, chosen)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
