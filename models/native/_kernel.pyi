@@ -58,6 +58,7 @@ class Pool:
         temperature: float,
         key: int,
         sample: int,
+        tries: int,
     ) -> float: ...
     def probe(
         self,

@@ -87,12 +87,12 @@ class BoundPool {
   }
 
   float judge(const BoundPool& draft, Vector<const float> parameters, Vector<const float> proposed, float temperature,
-              std::uint64_t key, std::int64_t sample) const {
+              std::uint64_t key, std::int64_t sample, int tries) const {
     const auto of_head = static_cast<std::size_t>(pool_.parameters());
     require(parameters.shape(0) == of_head && proposed.shape(0) == of_head, "parameters: wrong length");
     ostinato::Tally tally{};
     return pool_.kernel().judge(pool_.model(), parameters.data(), draft.pool_.model(), proposed.data(), temperature,
-                                key, sample, tally);
+                                key, sample, tries, tally);
   }
 
   void probe(std::int64_t at, Matrix2<const float> controls, Vector<const float> forced, Vector<float> heard,
@@ -234,7 +234,7 @@ NB_MODULE(_kernel, m) {
       .def("speculate", &BoundPool::speculate, "draft"_a, "slots"_a.noconvert(), "controls"_a.noconvert(),
            "out"_a.noconvert(), "window"_a)
       .def("judge", &BoundPool::judge, "draft"_a, "parameters"_a.noconvert(), "proposed"_a.noconvert(),
-           "temperature"_a, "key"_a, "sample"_a)
+           "temperature"_a, "key"_a, "sample"_a, "tries"_a)
       .def("probe", &BoundPool::probe, "slot"_a, "controls"_a.noconvert(), "forced"_a.noconvert(),
            "heard"_a.noconvert(), "parameters"_a.noconvert())
       .def("save", &BoundPool::save, "slot"_a, "to"_a.noconvert())

@@ -108,7 +108,7 @@ float sample(const Model& m, const float* parameters, const float* uniforms, flo
 }
 
 float judge_one(const Model& m, const float* parameters, const Model& draft, const float* proposed, float temperature,
-                std::uint64_t key, std::int64_t sample, Tally& tally) {
+                std::uint64_t key, std::int64_t sample, int tries, Tally& tally) {
   alignas(64) float of_model[65536] = {}, of_draft[65536] = {}, drawn_from[65536] = {};
   for (int i = 0; i < m.parameters; ++i) of_model[i] = parameters[i];
   for (int i = 0; i < draft.parameters; ++i) of_draft[i] = drawn_from[i] = proposed[i];
@@ -117,7 +117,7 @@ float judge_one(const Model& m, const float* parameters, const Model& draft, con
   Density p, q;
   weigh(m, of_model, temperature, p);
   weigh(draft, of_draft, temperature, q);
-  judge(p, q, key, sample, value, tally);
+  judge(p, q, key, sample, tries, value, tally);
   return sample_of(m, value);
 }
 

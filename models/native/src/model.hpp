@@ -175,7 +175,7 @@ struct Kernel {
   float (*sample)(const Model&, const float* parameters, const float* uniforms, float temperature);
   // For tests: judge a draft's proposal for a sample of a key; the value drawn, and whether it is the proposal.
   float (*judge)(const Model&, const float* parameters, const Model& draft, const float* draft_parameters,
-                 float temperature, std::uint64_t key, std::int64_t sample, Tally&);
+                 float temperature, std::uint64_t key, std::int64_t sample, int tries, Tally&);
   // Limits of the machine: bytes a second over a buffer of that size, multiply-adds a second from registers.
   double (*read_rate)(std::size_t bytes);
   double (*multiply_rate)();

@@ -32,7 +32,8 @@ OSTINATO_INLINE Noise noise_of(const Model& m, const Words& words) {
 }
 
 // A value by max(0, p - q): draws of p that are kept with probability 1 - q / p, and after so many the remainder itself.
-inline float draw_remainder(const Density& p, const Density& q, std::uint64_t key, std::int64_t sample, Tally& tally) {
+inline float draw_remainder(const Density& p, const Density& q, std::uint64_t key, std::int64_t sample, int tries,
+                            Tally& tally) {
   const Model& m = *p.model;
   const auto words_of = [&](int n) {
     return philox(key, static_cast<std::uint64_t>(sample), static_cast<std::uint32_t>(n), Purpose::residual);
@@ -40,7 +41,7 @@ inline float draw_remainder(const Density& p, const Density& q, std::uint64_t ke
   const double last = uniform(words_of(0).at[3]);
   if (m.head == HeadKind::mu_law)
     return enumerate(p, q, m.parameters, last, [](int i) { return static_cast<float>(i); });
-  for (int n = 0; n < most_tries; ++n) {
+  for (int n = 0; n < tries; ++n) {
     const Noise noise = noise_of(m, words_of(n));
     const float value = draw_value(m, p.parameters, noise.choice, noise.spread, p.temperature);
     const float there = probability(p, value);
@@ -51,7 +52,7 @@ inline float draw_remainder(const Density& p, const Density& q, std::uint64_t ke
 }
 
 // A proposal of q, or what is drawn in its place. False where it is not the proposal.
-inline bool judge(const Density& p, const Density& q, std::uint64_t key, std::int64_t sample, float& value,
+inline bool judge(const Density& p, const Density& q, std::uint64_t key, std::int64_t sample, int tries, float& value,
                   Tally& tally) {
   const Words words = philox(key, static_cast<std::uint64_t>(sample), 0, Purpose::proposal);
   ++tally.proposed;
@@ -59,7 +60,7 @@ inline bool judge(const Density& p, const Density& q, std::uint64_t key, std::in
     ++tally.accepted;
     return true;
   }
-  value = draw_remainder(p, q, key, sample, tally);
+  value = draw_remainder(p, q, key, sample, tries, tally);
   return false;
 }
 
@@ -119,7 +120,7 @@ class Window {
       Density p, q;
       weigh(model_.model, scored_.at[taken], temperature_, p);
       weigh(draft_.model, draft_.scratch.proposed + std::int64_t{taken} * draft_.scratch.read_row, temperature_, q);
-      more = judge(p, q, slot.key, slot.clock + taken, value_[taken], tally);
+      more = judge(p, q, slot.key, slot.clock + taken, most_tries, value_[taken], tally);
       slot.output = sample_of(model_.model, value_[taken]) + model_.model.pre_emphasis * slot.output;
       heard[taken] = slot.output;
     }
