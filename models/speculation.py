@@ -124,5 +124,5 @@ def _inverted(p: Density, q: Density, uniform: float) -> float:
 
 def _uniforms(key: int, sample: int, block: int, purpose: int) -> tuple[float, ...]:
     """Four uniforms in (0, 1) of a counter."""
-    at = (np.array([number], dtype=np.int64) for number in (noise.as_int64(key), noise.as_int64(sample), block))
-    return tuple(float(noise.uniform(word)[0]) for word in noise.words_of(*at, purpose))
+    voice, at, counter = (np.array([n], dtype=np.int64) for n in (noise.as_int64(key), noise.as_int64(sample), block))
+    return tuple(float(noise.uniform(word)[0]) for word in noise.words_of(voice, at, counter, purpose))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
-from ostinato.models.native import _kernel
 from ostinato.models.sampling.contract import (
     Build,
     SamplerError,

@@ -155,7 +155,7 @@ class Drafter:
             group["lr"] = learning_rate(settings.learning_rate, progress.step, settings.warm_up, self.done)
         self.optimiser.step()
         progress.step += 1
-        progress.losses.append(float(loss))
+        progress.losses.append(float(loss.detach()))
         progress.seconds += min(time.monotonic() - started, LONGEST_STEP_S)
         return progress.losses[-1]
 
@@ -192,7 +192,8 @@ def measure(model: Checkpoint, draft: Checkpoint, precision: str, seed: int = 0)
     playing, hop = play(model, seed, HELD_OUT), model.config.network.hop
     teacher, student = network_of(model, "float32"), network_of(draft, precision)
     rng, counted = np.random.default_rng(seed), context_hops(model) * hop
-    own, other = [], []
+    own: list[float] = []
+    other: list[float] = []
     for row in range(STREAMS):
         note = Playing(playing.samples[row, None], playing.frames[row, None], playing.phase[row, None])
         p = teacher(note.samples, note.frames, note.phase)

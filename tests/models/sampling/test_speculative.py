@@ -1,8 +1,9 @@
-"""A draft changes what is computed, not what is heard: proposals and remainders are distributed as the model's draws."""
+"""A draft changes what is computed, not what is heard: what is drawn through it is distributed as the model's draws."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def native(head: str, tries: int = TRIES, precision: str = "float32") -> Judge:
 
 def plain(head: str, p: NDArray[np.float32], q: NDArray[np.float32], warm: float, key: int, at: int) -> float:
     net = MODELS[head].config.network
-    densities = (Density(net.head, net.amplitude, torch.from_numpy(x).double(), warm) for x in (p, q))
-    value, _ = judge(*densities, key, at)
+    ours, theirs = (Density(net.head, net.amplitude, torch.from_numpy(x).double(), warm) for x in (p, q))
+    value, _ = judge(ours, theirs, key, at)
     return float(np.clip(value, -net.amplitude, net.amplitude))
 
 
@@ -115,7 +116,7 @@ def test_windows_score_as_single_samples_do_however_the_stream_is_cut(
     whole = sampler.advance([1], frames)[0]
     sampler.reset(1, KEY)
     edges = np.cumsum([0, *cuts])
-    parts = [sampler.advance([1], frames[:, a:b])[0] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [sampler.advance([1], frames[:, a:b])[0] for a, b in pairwise(edges)]
     assert np.array_equal(np.concatenate(parts), whole)
     # what a window left in the rings is what single samples leave: both go on alike
     alone = NativeSampler(model, 1, precision=precision)  # type: ignore[arg-type]
