@@ -21,6 +21,7 @@ from ostinato.models.config import ModelConfig, read_config
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "weights.safetensors"
 CALIBRATION: Final = "int8.json"
+DRAFT: Final = "draft"  # the folder, within a model's, of the draft that proposes to it
 MOST_NAMED: Final = 10  # faults that one message lists
 
 
@@ -35,6 +36,7 @@ class Checkpoint:
     config: ModelConfig
     tensors: dict[str, NDArray[np.float32]]
     calibration: Calibration | None = None
+    draft: Checkpoint | None = None  # that proposes what this one judges
 
     def __post_init__(self) -> None:
         """Refuse tensors that are missing, extra, misshapen, not float32 or not finite, and another's calibration."""
@@ -70,6 +72,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: where a file is missing or unreadable, or config, weights and calibration do not fit together.
     """
     checkpoint, path = load_uncalibrated(folder), folder / CALIBRATION
+    if (folder / DRAFT / CONFIG).is_file():
+        checkpoint = replace(checkpoint, draft=load_checkpoint(folder / DRAFT))
     if not path.is_file():
         return checkpoint
     try:

@@ -22,6 +22,8 @@ WEYL: Final = (0x9E3779B9, 0xBB67AE85)
 PURPOSE_SAMPLE: Final = 0  # the draws of the head
 PURPOSE_PHASE: Final = 1  # where a voice's excitation starts
 PURPOSE_KEY: Final = 2  # a session's voice keys
+PURPOSE_PROPOSAL: Final = 3  # what a draft proposes, and whether it is taken
+PURPOSE_RESIDUAL: Final = 4  # what is drawn where it is not
 
 # numpy array or torch tensor of int64; the two share these operators but no nominal type
 Words = Any

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
-Engine: TypeAlias = Literal["auto", "native", "torch", "fused", "naive"]
+Engine: TypeAlias = Literal["auto", "native", "speculative", "torch", "fused", "naive"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Precision: TypeAlias = Literal["auto", "float32", "int8"]
 Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]

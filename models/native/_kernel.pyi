@@ -21,6 +21,7 @@ class Shape:
     local_widths: list[int]
     global_entries: int
     global_channels: int
+    window: int
 
 class Pool:
     """Slots over one packed model. Arrays are C-contiguous and of the very dtype, or refused with TypeError."""
@@ -46,6 +47,19 @@ class Pool:
     def weight_bytes(self) -> int: ...
     def reset(self, slot: int, key: int) -> None: ...
     def advance(self, slots: NDArray[int64], controls: NDArray[float32], out: NDArray[float32]) -> None: ...
+    def speculate(
+        self, draft: Pool, slots: NDArray[int64], controls: NDArray[float32], out: NDArray[float32], window: int
+    ) -> list[int]: ...
+    def judge(
+        self,
+        draft: Pool,
+        parameters: NDArray[float32],
+        proposed: NDArray[float32],
+        temperature: float,
+        key: int,
+        sample: int,
+        tries: int,
+    ) -> float: ...
     def probe(
         self,
         slot: int,

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler, SamplerError
 
-EngineName: TypeAlias = Literal["auto", "native", "torch", "fused", "naive"]
+EngineName: TypeAlias = Literal["auto", "native", "speculative", "torch", "fused", "naive"]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
 PrecisionName: TypeAlias = Literal["auto", "float32", "int8"]
 
@@ -45,8 +45,10 @@ def open_sampler(
         raise SamplerError(f"device: 'cuda' is for the torch and fused engines, not {engine!r}")
     if engine == "native":
         return _open_native(checkpoint, slots, precision, threads), why
+    if engine == "speculative":
+        return _open_speculative(checkpoint, slots, precision, threads), why
     if precision == "int8":
-        raise SamplerError(f"precision: 'int8' is for the native engine, not {engine!r}")
+        raise SamplerError(f"precision: 'int8' is for the native and speculative engines, not {engine!r}")
     if engine == "fused":
         return _open_fused(checkpoint, slots, device, precision), why
     if engine == "naive":
@@ -77,14 +79,33 @@ def _native_fault() -> str | None:
 
 
 def _open_native(checkpoint: Checkpoint, slots: int, precision: PrecisionName, threads: int) -> Sampler:
-    fault = _native_fault()
-    if fault is not None:
-        raise SamplerError(f"engine: 'native' was not built: {fault}")
+    _need_kernel("native")
     from ostinato.models.sampling.native import NativeSampler
 
-    if precision == "auto":
-        precision = "int8" if checkpoint.calibration and checkpoint.calibration.keeps_quality else "float32"
-    return NativeSampler(checkpoint, slots, threads=threads, precision=precision)
+    return NativeSampler(checkpoint, slots, threads=threads, precision=_fastest_precision(checkpoint, precision))
+
+
+def _open_speculative(checkpoint: Checkpoint, slots: int, precision: PrecisionName, threads: int) -> Sampler:
+    _need_kernel("speculative")
+    from ostinato.models.sampling.speculative import SpeculativeSampler
+
+    if checkpoint.draft is None:
+        name = checkpoint.config.name
+        raise SamplerError(f"engine: 'speculative' needs a draft of {name!r}, which `ostinato draft` makes")
+    chosen = _fastest_precision(checkpoint, precision)
+    return SpeculativeSampler(checkpoint, checkpoint.draft, slots, threads=threads, precision=chosen)
+
+
+def _need_kernel(engine: str) -> None:
+    fault = _native_fault()
+    if fault is not None:
+        raise SamplerError(f"engine: {engine!r} was not built: {fault}")
+
+
+def _fastest_precision(checkpoint: Checkpoint, precision: PrecisionName) -> Literal["float32", "int8"]:
+    if precision != "auto":
+        return precision
+    return "int8" if checkpoint.calibration and checkpoint.calibration.keeps_quality else "float32"
 
 
 def _open_fused(checkpoint: Checkpoint, slots: int, device: DeviceName, precision: PrecisionName) -> Sampler:

@@ -59,21 +59,10 @@ class NativeSampler:
         threads: int = 1,
         precision: Precision = "float32",
     ) -> None:
-        if slots < 1:
-            raise SamplerError(f"slots: {slots}, expected at least 1")
-        if threads < 1:
-            raise SamplerError(f"threads: {threads}, expected at least 1")
-        if precision == "int8" and checkpoint.calibration is None:
-            raise SamplerError("precision: 'int8' needs a calibration, which `ostinato quantize` makes")
         self.config: ModelConfig = checkpoint.config
         self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
-        isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
-        there = _kernel.isas(precision)
-        if isa and isa not in there:
-            raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(there)}")
-        tensors = {**checkpoint.tensors, **(integers(checkpoint) if precision == "int8" else {})}
-        self._pool = _kernel.Pool(kernel_shape(self.config.network), tensors, slots, isa, precision, threads)
+        self._pool = open_pool(checkpoint, slots, isa, threads, precision)
         self._precision: Final = precision
 
     @property
@@ -124,7 +113,25 @@ class NativeSampler:
             raise SamplerError(f"state: {error}") from error
 
 
-def kernel_shape(network: WaveNetConfig) -> _kernel.Shape:
+def open_pool(
+    checkpoint: Checkpoint, slots: int, isa: str | None, threads: int, precision: Precision, window: int = 0
+) -> _kernel.Pool:
+    """The kernel over a model, as `NativeSampler` says; window: samples of a stream that may be scored at once."""
+    if slots < 1:
+        raise SamplerError(f"slots: {slots}, expected at least 1")
+    if threads < 1:
+        raise SamplerError(f"threads: {threads}, expected at least 1")
+    if precision == "int8" and checkpoint.calibration is None:
+        raise SamplerError("precision: 'int8' needs a calibration, which `ostinato quantize` makes")
+    isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
+    there = _kernel.isas(precision)
+    if isa and isa not in there:
+        raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(there)}")
+    tensors = {**checkpoint.tensors, **(integers(checkpoint) if precision == "int8" else {})}
+    return _kernel.Pool(kernel_shape(checkpoint.config.network, window), tensors, slots, isa, precision, threads)
+
+
+def kernel_shape(network: WaveNetConfig, window: int = 0) -> _kernel.Shape:
     """The network as the kernel wants it: plain numbers, 0 or an empty list for what it lacks."""
     shape, head = _kernel.Shape(), network.head
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
@@ -138,4 +145,5 @@ def kernel_shape(network: WaveNetConfig) -> _kernel.Shape:
     shape.local_widths = [*network.local.hidden, network.local.channels] if network.local else []
     shape.global_entries = network.global_.entries if network.global_ else 0
     shape.global_channels = network.global_.channels if network.global_ else 0
+    shape.window = window
     return shape

@@ -19,7 +19,7 @@ from ostinato.models.training.dataset import Dataset, DatasetError, Recording, c
 from ostinato.models.training.evaluating import check_instruments
 from ostinato.models.training.likelihood import network_of, teacher_forced_bits
 from ostinato.models.training.notes import Split
-from ostinato.models.wavenet import Layer
+from ostinato.models.wavenet import Layer, WaveNet
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,15 @@ def _costs(checkpoint: Checkpoint, dataset: Dataset, held_out: Sequence[Recordin
 def reach(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> Calibration:
     """The largest magnitudes of a model's activations over recordings, teacher-forced, in float32."""
     network = network_of(checkpoint, "float32")
+    with reaching(network) as reached:
+        for recording in recordings:
+            teacher_forced_bits(network, recording)
+    return reached()
+
+
+@contextmanager
+def reaching(network: WaveNet) -> Iterator[Callable[[], Calibration]]:
+    """What activations reach while a float32 network runs; what is given tells it, without what int8 costs."""
     layers = [layer for layer in network.layers if isinstance(layer, Layer)]
     hidden, gate, head = np.zeros(len(layers)), np.zeros(len(layers)), np.zeros(len(network.head))
     places = [
@@ -101,12 +110,9 @@ def reach(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> Calibratio
         *((layer.skip, gate, i) for i, layer in enumerate(layers)),
         *((matrix, head, i) for i, matrix in enumerate(network.head)),
     ]
+    named = (("hidden", hidden), ("gate", gate), ("head", head))
     with _listening(places):
-        for recording in recordings:
-            teacher_forced_bits(network, recording)
-    return Calibration(
-        **{k: tuple(np.maximum(v, SMALLEST_REACH)) for k, v in (("hidden", hidden), ("gate", gate), ("head", head))}
-    )
+        yield lambda: Calibration(**{k: tuple(np.maximum(v, SMALLEST_REACH)) for k, v in named})
 
 
 @contextmanager

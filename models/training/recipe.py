@@ -52,3 +52,14 @@ def instrument_config(
         instruments=tuple(instruments),
         network=network,
     )
+
+
+def draft_config(model: ModelConfig) -> ModelConfig:
+    """A draft of a model: its controls, tone and head, and a stack of a sixth of the default's cost.
+
+    It only has to propose; what it reaches back, 64 samples, is where most of what the past tells lies.
+    """
+    stack = {"residual_channels": 16, "skip_channels": 32, "layers": 6, "dilation_cycle": (1, 2, 4, 8, 16, 32)}
+    network = WaveNetConfig.model_validate({**model.network.model_dump(), **stack, "head_hidden": (32,)})
+    name, description = f"{model.name}-draft", f"proposes what {model.name} judges"
+    return model.model_copy(update={"name": name, "description": description, "network": network})

@@ -51,6 +51,12 @@ class BoundPool {
   }
 
   void advance(Vector<const std::int64_t> slots, Cube<const float> controls, Matrix2<float> out) {
+    take_requests(slots, controls, out);
+    nb::gil_scoped_release let_go;
+    pool_.advance({requests_.data(), slots.shape(0)}, static_cast<int>(controls.shape(1)));
+  }
+
+  void take_requests(Vector<const std::int64_t> slots, Cube<const float> controls, Matrix2<float> out) {
     const std::size_t count = slots.shape(0), frames = controls.shape(1), samples = frames * pool_.hop();
     require(count <= requests_.size(), "slots: more than the pool holds");
     require(controls.shape(0) == count, "controls: first dimension is not the number of slots");
@@ -62,8 +68,31 @@ class BoundPool {
       requests_[i] = {static_cast<int>(at), controls.data() + i * frames * ostinato::frame_channels,
                       out.data() + i * samples, nullptr, nullptr};
     }
-    nb::gil_scoped_release let_go;
-    pool_.advance({requests_.data(), count}, static_cast<int>(frames));
+  }
+
+  // -> windows, proposals, how many were taken, how many remainders were enumerated.
+  std::vector<std::int64_t> speculate(BoundPool& draft, Vector<const std::int64_t> slots, Cube<const float> controls,
+                                      Matrix2<float> out, int window) {
+    require(draft.pool_.hop() == pool_.hop() && draft.pool_.parameters() == pool_.parameters() &&
+                draft.pool_.model().head == pool_.model().head,
+            "draft: another hop or head");
+    take_requests(slots, controls, out);
+    ostinato::Tally tally{};
+    {
+      nb::gil_scoped_release let_go;
+      pool_.speculate(draft.pool_, {requests_.data(), slots.shape(0)}, static_cast<int>(controls.shape(1)), window,
+                      tally);
+    }
+    return {tally.windows, tally.proposed, tally.accepted, tally.enumerated};
+  }
+
+  float judge(const BoundPool& draft, Vector<const float> parameters, Vector<const float> proposed, float temperature,
+              std::uint64_t key, std::int64_t sample, int tries) const {
+    const auto of_head = static_cast<std::size_t>(pool_.parameters());
+    require(parameters.shape(0) == of_head && proposed.shape(0) == of_head, "parameters: wrong length");
+    ostinato::Tally tally{};
+    return pool_.kernel().judge(pool_.model(), parameters.data(), draft.pool_.model(), proposed.data(), temperature,
+                                key, sample, tries, tally);
   }
 
   void probe(std::int64_t at, Matrix2<const float> controls, Vector<const float> forced, Vector<float> heard,
@@ -188,7 +217,8 @@ NB_MODULE(_kernel, m) {
       .def_rw("tone_harmonics", &ostinato::Shape::tone_harmonics)
       .def_rw("local_widths", &ostinato::Shape::local_widths)
       .def_rw("global_entries", &ostinato::Shape::global_entries)
-      .def_rw("global_channels", &ostinato::Shape::global_channels);
+      .def_rw("global_channels", &ostinato::Shape::global_channels)
+      .def_rw("window", &ostinato::Shape::window);
   nb::class_<BoundPool>(m, "Pool")
       .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&, int>(), "shape"_a,
            "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32", "threads"_a = 1)
@@ -201,6 +231,10 @@ NB_MODULE(_kernel, m) {
              self.pool().reset(static_cast<int>(self.slot(slot)), key);
            }, "slot"_a, "key"_a)
       .def("advance", &BoundPool::advance, "slots"_a.noconvert(), "controls"_a.noconvert(), "out"_a.noconvert())
+      .def("speculate", &BoundPool::speculate, "draft"_a, "slots"_a.noconvert(), "controls"_a.noconvert(),
+           "out"_a.noconvert(), "window"_a)
+      .def("judge", &BoundPool::judge, "draft"_a, "parameters"_a.noconvert(), "proposed"_a.noconvert(),
+           "temperature"_a, "key"_a, "sample"_a, "tries"_a)
       .def("probe", &BoundPool::probe, "slot"_a, "controls"_a.noconvert(), "forced"_a.noconvert(),
            "heard"_a.noconvert(), "parameters"_a.noconvert())
       .def("save", &BoundPool::save, "slot"_a, "to"_a.noconvert())

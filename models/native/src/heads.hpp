@@ -35,10 +35,10 @@ OSTINATO_INLINE void spread_of(const Model& m, float* choice, const float* secon
 }
 
 // The draws of a block, samples from `clock` on: what chooses, and spreads.
-inline void draw_noise(const Model& m, const Slot& slot, float* choice, float* spread) {
+inline void draw_noise(const Model& m, const Slot& slot, Purpose purpose, float* choice, float* spread) {
   alignas(64) float second[block_samples];
   for (int t = 0; t < block_samples; ++t) {
-    const Words words = philox(slot.key, static_cast<std::uint64_t>(slot.clock + t), 0, Purpose::sample);
+    const Words words = philox(slot.key, static_cast<std::uint64_t>(slot.clock + t), 0, purpose);
     choice[t] = uniform(words.at[0]);
     second[t] = uniform(words.at[1]);
   }
@@ -115,24 +115,33 @@ OSTINATO_INLINE int component_of(const Model& m, const float* parameters, float 
   return choose(logits, m.components, choice, temperature);
 }
 
-// One sample in the model's domain. `parameters` end on a whole 64-byte line and may be overwritten.
-OSTINATO_INLINE float draw(const Model& m, float* parameters, float choice, float spread, float temperature) {
+// A value, that `sample_of` makes a sample. `parameters` end on a whole 64-byte line and may be overwritten.
+OSTINATO_INLINE float draw_value(const Model& m, float* parameters, float choice, float spread, float temperature) {
   switch (m.head) {
     case HeadKind::mu_law:
-      return m.levels[choose(parameters, m.parameters, choice, temperature)];
+      return static_cast<float>(choose(parameters, m.parameters, choice, temperature));
     case HeadKind::logistics: {
       const int count = m.components;
       const int component = component_of(m, parameters, choice, temperature);
       const float mean = parameters[count + component], scale = scale_of(m, parameters[2 * count + component]);
       return quantise(mean + scale * temperature * spread, m.amplitude);
     }
-    case HeadKind::gaussian: {
-      const float sample = parameters[0] + scale_of(m, parameters[1]) * temperature * spread;
-      const float held = sample > -m.amplitude ? sample : -m.amplitude; // NaN too
-      return held < m.amplitude ? held : m.amplitude;
-    }
+    case HeadKind::gaussian:
+      return parameters[0] + scale_of(m, parameters[1]) * temperature * spread;
   }
   return 0.0f;
+}
+
+// In the model's domain.
+OSTINATO_INLINE float sample_of(const Model& m, float value) {
+  if (m.head == HeadKind::mu_law) return m.levels[static_cast<int>(value)];
+  if (m.head == HeadKind::logistics) return value;
+  const float held = value > -m.amplitude ? value : -m.amplitude; // NaN too
+  return held < m.amplitude ? held : m.amplitude;
+}
+
+OSTINATO_INLINE float draw(const Model& m, float* parameters, float choice, float spread, float temperature) {
+  return sample_of(m, draw_value(m, parameters, choice, spread, temperature));
 }
 
 } // namespace ostinato::inline OSTINATO_ISA

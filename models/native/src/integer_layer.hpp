@@ -16,7 +16,7 @@ OSTINATO_INLINE std::int8_t* ring_row(const Model& m, const IntegerLayer& layer,
 }
 
 OSTINATO_INLINE std::int8_t* ring_row_now(const Model& m, const IntegerLayer& layer, const Place& p, int n) {
-  return ring_row(m, layer, p.streams[n], p.streams[n].slot->clock + p.t);
+  return ring_row(m, layer, p.stream(n), p.now(n));
 }
 
 // Old rows have left the near caches, and a step reads too many rings for the hardware to see a pattern.

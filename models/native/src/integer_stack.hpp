@@ -31,4 +31,10 @@ inline Rows run_stack(const Model& m, const Scratch& s, const Place& p) {
   return read_out(m, s, p.count);
 }
 
+// The same for a window, whose rows lie in scratch.hidden.
+inline Rows run_window(const Model& m, const Scratch& s, const Place& p) {
+  run_together(m, s, p);
+  return read_out(m, s, p.count);
+}
+
 } // namespace ostinato::inline OSTINATO_ISA

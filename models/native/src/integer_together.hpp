@@ -1,4 +1,5 @@
-// Several streams through the layers in lockstep, each loaded weight shared by a tile of them.
+// Several streams through the layers in lockstep, or several samples of one whose past is proposed: each loaded weight
+// is shared by a tile of them.
 #pragma once
 
 #include "integer_layer.hpp"
@@ -9,10 +10,9 @@ namespace ostinato::inline OSTINATO_ISA {
 OSTINATO_INLINE void bring_past(const Model& m, const Place& p, const IntegerLayer& layer, EvenRows<Level> hidden) {
   for (int n = 0; n < p.count; ++n)
     for (int tap = 0; tap < m.past_taps; ++tap) {
-      const std::int64_t now = p.streams[n].slot->clock + p.t;
-      const std::int64_t sample = now - std::int64_t{m.past_taps - tap} * layer.dilation;
-      raise(ring_row(m, layer, p.streams[n], sample), hidden.at(n) + tap * m.residual, m.residual);
-      fetch_soon(m, ring_row(m, layer, p.streams[n], sample + 1));
+      const std::int64_t sample = p.now(n) - std::int64_t{m.past_taps - tap} * layer.dilation;
+      raise(ring_row(m, layer, p.stream(n), sample), hidden.at(n) + tap * m.residual, m.residual);
+      fetch_soon(m, ring_row(m, layer, p.stream(n), sample + 1 + p.along * (p.count - 1)));
     }
 }
 
@@ -32,7 +32,7 @@ OSTINATO_INLINE void take_gates(const Model& m, const Scratch& s, const Place& p
         Columns<std::int8_t>{layer.tap.weights + c * together<Level>, (m.past_taps + 1) * r, width, r}, hidden,
         p.count, [&](int, int v) { return load(layer.tap.start + v * r + c); },
         [&](int n, const Ints(&sum)[2]) {
-          const float* condition = s.condition + (std::int64_t{n} * m.layers + index) * width;
+          const float* condition = s.condition + (std::int64_t{n} * p.across * m.layers + index) * width;
           store_levels(gates.at(n) + index * r + c, gate_levels(layer, c, r, sum, condition));
         });
 }
@@ -49,8 +49,9 @@ inline void run_together(const Model& m, const Scratch& s, const Place& p) {
                    hidden_levels(m.integer_layer[0], load(s.hidden + std::int64_t{n} * r + c)));
   for (int index = 0; index < m.layers; ++index) {
     const IntegerLayer& layer = m.integer_layer[index];
-    bring_past(m, p, layer, hidden);
+    if (!p.along) bring_past(m, p, layer, hidden);
     remember(m, p, layer, hidden);
+    if (p.along) bring_past(m, p, layer, hidden); // the rows of a window are each other's past
     take_gates(m, s, p, index, hidden, gates);
     if (!layer.residual.weights) break;
     const IntegerLayer& next = m.integer_layer[index + 1];

@@ -15,6 +15,7 @@
 #include "stack.hpp"
 #define OSTINATO_PRECISION float32
 #endif
+#include "speculation.hpp" // over either stack
 
 namespace ostinato::inline OSTINATO_ISA {
 namespace {
@@ -54,7 +55,7 @@ void leave(const Model& m, const Scratch& s, const Place& p, const Rows& paramet
 
 void run_block(const Model& m, const Scratch& s, const Stream* streams, int count, int frame, int first, int samples) {
   for (int n = 0; n < count; ++n)
-    draw_noise(m, *streams[n].slot, s.choice + n * block_samples, s.spread + n * block_samples);
+    draw_noise(m, *streams[n].slot, Purpose::sample, s.choice + n * block_samples, s.spread + n * block_samples);
   excite(m, s, streams, count, first, samples);
   for (int t = 0; t < samples; ++t) {
     const Place place{streams, count, t, samples};
@@ -106,6 +107,20 @@ float sample(const Model& m, const float* parameters, const float* uniforms, flo
   return draw(m, row, choice[0], spread[0], temperature);
 }
 
+float judge_one(const Model& m, const float* parameters, const Model& draft, const float* proposed, float temperature,
+                std::uint64_t key, std::int64_t sample, int tries, Tally& tally) {
+  alignas(64) float of_model[65536] = {}, of_draft[65536] = {}, drawn_from[65536] = {};
+  for (int i = 0; i < m.parameters; ++i) of_model[i] = parameters[i];
+  for (int i = 0; i < draft.parameters; ++i) of_draft[i] = drawn_from[i] = proposed[i];
+  const Noise noise = noise_of(draft, philox(key, static_cast<std::uint64_t>(sample), 0, Purpose::proposal));
+  float value = draw_value(draft, drawn_from, noise.choice, noise.spread, temperature);
+  Density p, q;
+  weigh(m, of_model, temperature, p);
+  weigh(draft, of_draft, temperature, q);
+  judge(p, q, key, sample, tries, value, tally);
+  return sample_of(m, value);
+}
+
 #ifdef OSTINATO_INT8
 constexpr int levels_together = together<Level>, levels_raised = raised;
 #else
@@ -119,8 +134,10 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         levels_together,
                         levels_raised,
                         advance,
+                        speculate,
                         evaluate,
                         sample,
+                        judge_one,
                         read_rate,
                         multiply_rate};
 

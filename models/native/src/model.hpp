@@ -118,6 +118,11 @@ struct Held {
   float log_scale, scale, inverse_scale; // of what the tone leaves
 };
 
+// What became of the windows of a call.
+struct Tally {
+  std::int64_t windows, proposed, accepted, enumerated; // enumerated: draws by max(0, p - q) that took the long way
+};
+
 // Scratch of one group, allocated once. Every row starts on a 64-byte line.
 struct Scratch {
   Held* held;        // [group]
@@ -140,8 +145,16 @@ struct Scratch {
   void* past_levels;       // [rows][past taps][residual] levels
   void* gate_levels;       // [group][layers * residual] levels
   std::int16_t* read_levels[2]; // [group][widest head layer]
+  float* proposed;  // [block][head parameters]: of each proposal; where windows are scored
   std::int32_t narrow_row, waves_row, read_row; // row lengths in floats
   std::int32_t past_rows;                       // rows per layer
+};
+
+// One of the two models of a speculation, with its state of the stream.
+struct Part {
+  const Model& model;
+  const Scratch& scratch;
+  const Stream& stream;
 };
 
 // Scales and conditions of int8 layers are packed as powers of 2 that their tanh and sigmoid take.
@@ -154,10 +167,15 @@ struct Kernel {
   std::int32_t together; // levels of 8 bits that are multiplied as one word
   std::int32_t raised;   // what is added to each of them
   void (*advance)(const Model&, const Scratch&, const Stream* streams, int count, int frames);
+  // Frames of one stream, by windows of a draft's proposals that the model judges.
+  void (*speculate)(const Part& model, const Part& draft, int frames, int window, Tally&);
   // For tests: evaluate a function of vectors.hpp over an array; `count` is a multiple of 16.
   void (*evaluate)(int function, const float* in, float* out, int count);
   // For tests: draw one sample from given head parameters, uniforms and temperature.
   float (*sample)(const Model&, const float* parameters, const float* uniforms, float temperature);
+  // For tests: judge a draft's proposal for a sample of a key; the value drawn, and whether it is the proposal.
+  float (*judge)(const Model&, const float* parameters, const Model& draft, const float* draft_parameters,
+                 float temperature, std::uint64_t key, std::int64_t sample, int tries, Tally&);
   // Limits of the machine: bytes a second over a buffer of that size, multiply-adds a second from registers.
   double (*read_rate)(std::size_t bytes);
   double (*multiply_rate)();

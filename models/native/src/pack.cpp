@@ -254,7 +254,7 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
 void PackedModel::place_rings(const Shape& shape) {
   std::int64_t at = 0;
   for (int i = 0; i < model_.layers; ++i) {
-    const std::int64_t length = power_of_two(std::int64_t{shape.dilations[i]} * model_.past_taps);
+    const std::int64_t length = power_of_two(std::int64_t{shape.dilations[i]} * model_.past_taps + shape.window);
     const auto place = [&](auto& layer) {
       layer.dilation = shape.dilations[i];
       layer.ring = at;

@@ -24,6 +24,7 @@ struct Shape {
   float log_scale_min, amplitude, pre_emphasis;
   std::vector<int> local_widths; // of the control network's layers, the condition last; empty where there is none
   int harmonics, tone_harmonics, global_entries, global_channels; // 0 where there is none
+  int window; // most samples of one stream that are scored at once; 0 where each waits for the one before
 };
 
 // Numbers of one of the types that a tensor may have.

@@ -20,7 +20,7 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
     for (int i = 0; i < 8; ++i) hash = (hash ^ (static_cast<std::uint64_t>(value) >> 8 * i & 0xff)) * 0x100000001b3;
   };
   for (int value : {shape.sample_rate, shape.hop, shape.residual, shape.skip, shape.kernel_size, shape.harmonics,
-                    shape.tone_harmonics, shape.global_entries, shape.global_channels})
+                    shape.tone_harmonics, shape.global_entries, shape.global_channels, shape.window})
     mix(value);
   for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
@@ -37,6 +37,7 @@ Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::str
     : kernel_(&choose_kernel(isa, precision)),
       packed_(shape, tensors, *kernel_),
       slots_(slots),
+      window_(shape.window),
       fingerprint_(fingerprint(shape, precision)) {
   if (slots < 1) throw std::invalid_argument("slots: " + std::to_string(slots) + ", expected at least 1");
   if (threads < 1) throw std::invalid_argument("threads: " + std::to_string(threads) + ", expected at least 1");
@@ -47,6 +48,7 @@ Pool::Pool(const Shape& shape, const Tensors& tensors, int slots, const std::str
   state_ = allocate(stride_ * static_cast<std::size_t>(slots));
   for (int slot = 0; slot < slots; ++slot) reset(slot, 0);
   streams_.resize(static_cast<std::size_t>(slots));
+  tallies_.resize(static_cast<std::size_t>(std::min(threads, slots)));
   make_scratch(std::min(threads, slots));
   if (scratch_.size() > 1) team_ = Team::of(static_cast<int>(scratch_.size()));
 }
@@ -81,6 +83,7 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
     for (float*& active : s.active) active = layout.take(group * r);
     s.skip = layout.take(group * m.skip);
   }
+  if (window_) s.proposed = layout.take(std::size_t{block_samples} * s.read_row);
   s.choice = layout.take(group * block_samples);
   s.spread = layout.take(group * block_samples);
   return s;
@@ -118,14 +121,15 @@ int Pool::parts(int streams, int frames) const {
   return static_cast<int>(std::clamp(read / worth_waking, 1.0, static_cast<double>(std::min(threads(), streams))));
 }
 
+Stream Pool::stream_of(const Request& request) {
+  Slot* slot = header(request.slot);
+  float* amplitudes = reinterpret_cast<float*>(slot + 1);
+  std::byte* rings = reinterpret_cast<std::byte*>(amplitudes + tone_floats());
+  return {slot, amplitudes, rings, request.controls, request.heard, request.forced, request.parameters};
+}
+
 void Pool::advance(std::span<const Request> requests, int frames) {
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const Request& request = requests[i];
-    Slot* slot = header(request.slot);
-    float* amplitudes = reinterpret_cast<float*>(slot + 1);
-    std::byte* rings = reinterpret_cast<std::byte*>(amplitudes + tone_floats());
-    streams_[i] = {slot, amplitudes, rings, request.controls, request.heard, request.forced, request.parameters};
-  }
+  for (std::size_t i = 0; i < requests.size(); ++i) streams_[i] = stream_of(requests[i]);
   const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
   const auto advance_part = [&](int part) {
     const int first = streams * part / together, end = streams * (part + 1) / together;
@@ -134,6 +138,37 @@ void Pool::advance(std::span<const Request> requests, int frames) {
   };
   if (together > 1 && team_->share(together, advance_part)) return;
   kernel_->advance(packed_.model(), scratch_[0], streams_.data(), streams, frames);
+}
+
+void Pool::speculate(Pool& draft, std::span<const Request> requests, int frames, int window, Tally& tally) {
+  if (window < 1 || window > std::min({window_, draft.window_, block_samples}))
+    throw std::invalid_argument("window: " + std::to_string(window) + ", expected 1.." +
+                                std::to_string(std::min({window_, draft.window_, block_samples})));
+  if (kernel_ != draft.kernel_ || draft.slots() < slots() || draft.threads() < threads())
+    throw std::invalid_argument("draft: its pool is of another kernel, or smaller");
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    streams_[i] = stream_of(requests[i]);
+    draft.streams_[i] = draft.stream_of(requests[i]);
+  }
+  const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
+  std::fill(tallies_.begin(), tallies_.end(), Tally{});
+  const auto speculate_part = [&](int part) {
+    const std::size_t at = static_cast<std::size_t>(part);
+    for (int i = streams * part / together; i < streams * (part + 1) / together; ++i) {
+      const std::size_t n = static_cast<std::size_t>(i);
+      const Part own{packed_.model(), scratch_[at], streams_[n]};
+      const Part proposing{draft.packed_.model(), draft.scratch_[at], draft.streams_[n]};
+      kernel_->speculate(own, proposing, frames, window, tallies_[at]);
+    }
+  };
+  if (together < 2 || !team_->share(together, speculate_part))
+    for (int part = 0; part < together; ++part) speculate_part(part);
+  for (const Tally& t : tallies_) {
+    tally.windows += t.windows;
+    tally.proposed += t.proposed;
+    tally.accepted += t.accepted;
+    tally.enumerated += t.enumerated;
+  }
 }
 
 } // namespace ostinato

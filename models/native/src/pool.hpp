@@ -40,6 +40,8 @@ class Pool {
   bool restore(int slot, std::span<const std::byte> from);
   // Draws `frames` hops of each request's slot, all together, on as many threads as pay. Allocates nothing.
   void advance(std::span<const Request> requests, int frames);
+  // The same by windows of what `draft` proposes, whose slots stand for the same streams. Requests draw.
+  void speculate(Pool& draft, std::span<const Request> requests, int frames, int window, Tally& tally);
 
  private:
   std::size_t tone_floats() const { return 2 * static_cast<std::size_t>(packed_.model().tone_row); } // of one slot
@@ -48,15 +50,17 @@ class Pool {
   Scratch lay_out_scratch(Layout& layout) const;
   void make_scratch(int threads);
   int parts(int streams, int frames) const;
+  Stream stream_of(const Request& request);
 
   const Kernel* kernel_;
   PackedModel packed_;
-  int slots_;
+  int slots_, window_;
   std::uint64_t fingerprint_;
   std::size_t state_bytes_, stride_;
   Memory state_, scratch_memory_;
   std::vector<Scratch> scratch_; // of each thread
   std::vector<Stream> streams_;
+  std::vector<Tally> tallies_; // of each thread
   std::shared_ptr<Team> team_; // none for one thread
 };
 

@@ -61,7 +61,7 @@ OSTINATO_INLINE void take_current(const Model& m, const Scratch& s, const Place&
 
 OSTINATO_INLINE void remember(const Model& m, const Place& p, int index, const Rows& hidden) {
   for (int n = 0; n < p.count; ++n) {
-    float* row = ring_row(m, m.layer[index], p.streams[n], p.streams[n].slot->clock + p.t);
+    float* row = ring_row(m, m.layer[index], p.stream(n), p.now(n));
     for (int c = 0; c < m.residual; c += lanes) store(row + c, load(hidden.at[n] + c));
   }
 }
@@ -111,6 +111,32 @@ OSTINATO_INLINE Rows read_out(const Model& m, const Scratch& s, int count) {
 // scratch.hidden -> the head parameters of each stream.
 inline Rows run_stack(const Model& m, const Scratch& s, const Place& p) {
   run_layers(m, s, p);
+  return read_out(m, s, p.count);
+}
+
+// The same for a window, whose rows lie in scratch.hidden. Nothing waits for a draw, so each layer takes all rows at
+// once, past and current taps alike.
+inline Rows run_window(const Model& m, const Scratch& s, const Place& p) {
+  const std::int64_t width = 2 * std::int64_t{m.residual};
+  const Rows hidden = evenly(s.hidden, m.residual, p.count), skip = evenly(s.skip, m.skip, p.count);
+  const Rows gates = evenly(s.gates, width, p.count), active = evenly(s.active[0], m.residual, p.count);
+  fill(skip, m.skip, 0.0f);
+  for (int index = 0; index < m.layers; ++index) {
+    const Layer& layer = m.layer[index];
+    remember(m, p, index, hidden); // the rows of a window are each other's past
+    Rows from = evenly(s.condition + index * width, 0, p.count);
+    for (int tap = 0; tap < m.past_taps; ++tap) {
+      Rows x;
+      for (int n = 0; n < p.count; ++n)
+        x.add(ring_row(m, layer, p.stream(n), p.now(n) - std::int64_t{m.past_taps - tap} * layer.dilation));
+      dense(layer.past[tap], x, from, gates);
+      from = gates;
+    }
+    dense(layer.current, hidden, from, gates);
+    apply_gate(m, gates, active);
+    dense(layer.skip, active, skip, skip);
+    if (layer.residual.weights) dense(layer.residual, active, hidden, hidden);
+  }
   return read_out(m, s, p.count);
 }
 

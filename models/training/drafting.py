@@ -1,0 +1,245 @@
+"""`ostinato draft`: a small network that proposes what a WaveNet is about to draw, learnt from nothing but its playing.
+
+The draft keeps the model's control network and tone, and learns a stack of its own: the histories are what the model
+plays, the targets one more draw from its distribution at each sample, so that the loss is the cross-entropy of the
+two, KL(p || q) and the model's own entropy. No data set is needed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ostinato.models.checkpoint import DRAFT, Checkpoint, load_uncalibrated, save_checkpoint
+from ostinato.models.controls import VoiceTimeline
+from ostinato.models.excitation import emphasise, running_phase
+from ostinato.models.heads import Head
+from ostinato.models.noise import as_int64, phase_start, voice_key
+from ostinato.models.registry import folder_of
+from ostinato.models.sampling.native import NativeSampler
+from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
+from ostinato.models.training.likelihood import network_of
+from ostinato.models.training.playing import play_notes
+from ostinato.models.training.quantizing import reaching
+from ostinato.models.training.recipe import draft_config
+from ostinato.models.wavenet import WaveNet
+
+STEERING: Final = ("local.", "tone.", "global.")
+STREAMS: Final = 32  # notes that are played together
+LONGEST_S: Final = 1.5  # of a note, its release included
+HELD_OUT: Final = 2**32  # the ordinal from which notes are kept to measure on
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a draft is learnt."""
+
+    seed: int = 0
+    crops: int = 6  # a step
+    hops: int = 64  # that count, of each crop
+    steps_a_playing: int = 24  # before other notes are played
+    learning_rate: float = 3e-3
+    warm_up: int = 50  # steps
+
+
+@dataclass(frozen=True)
+class Playing:
+    """Notes that a model played: audio in its domain [B, T], frames [B, F, channels], phase int64 [B, T]."""
+
+    samples: Tensor
+    frames: Tensor
+    phase: Tensor
+
+    def crop(self, rows: NDArray[np.int64], first: NDArray[np.int64], hops: int, hop: int) -> Playing:
+        """So many hops of these notes from these on."""
+        pairs = list(zip(rows.tolist(), first.tolist(), strict=True))
+        at = [(row, slice(start * hop, (start + hops) * hop)) for row, start in pairs]
+        frames = torch.stack([self.frames[row, start : start + hops] for row, start in pairs])
+        return Playing(torch.stack([self.samples[i] for i in at]), frames, torch.stack([self.phase[i] for i in at]))
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)  # bits a sample of q, on draws of p
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A finished draft, in bits a sample on notes it was not taught: KL(p || q) with its standard error."""
+
+    checkpoint: Checkpoint
+    steps: int
+    minutes: float  # of the processor
+    entropy: float
+    cross_entropy: float
+    divergence: float
+    divergence_error: float
+
+
+def play(checkpoint: Checkpoint, seed: int, ordinal: int) -> Playing:
+    """`STREAMS` random notes of a model's instruments at its own temperatures; the ordinal chooses which."""
+    net = checkpoint.config.network
+    rng = np.random.default_rng((seed, ordinal))
+    count = math.ceil(LONGEST_S * net.sample_rate / net.hop)
+    frames = np.stack([_note(checkpoint, rng, count) for _ in range(STREAMS)])
+    own = play_notes(NativeSampler(checkpoint, STREAMS), list(frames), seed + ordinal)
+    start = torch.tensor([as_int64(phase_start(voice_key(seed + ordinal, i))) for i in range(STREAMS)])
+    given = torch.from_numpy(frames)
+    phase = running_phase(start, given[..., 0], net.hop, net.sample_rate)
+    return Playing(emphasise(torch.from_numpy(np.stack(own)), net.pre_emphasis), given, phase)
+
+
+def _note(checkpoint: Checkpoint, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Control frames of one note, somewhere in its instrument's range."""
+    config, net = checkpoint.config, checkpoint.config.network
+    index = int(rng.integers(len(config.instruments)))
+    instrument = config.instruments[index]
+    pitch, velocity = rng.uniform(instrument.low, instrument.high), rng.uniform(0.2, 1.0)
+    release = int(rng.uniform(0.2, 1.0) * count) * net.hop
+    voice = VoiceTimeline(float(pitch), float(velocity), index, onset=0, release=release)
+    bend, temperature = np.zeros(count), np.full(count, config.temperature)
+    return voice.frames(0, count, hop=net.hop, sample_rate=net.sample_rate, bend=bend, temperature=temperature)
+
+
+class Drafter:
+    """A draft being learnt."""
+
+    def __init__(self, model: Checkpoint, budget: Budget, settings: Settings | None = None) -> None:
+        self.model, self.budget, self.settings = model, budget, settings or Settings()
+        self.config, self.progress = draft_config(model.config), Progress()
+        torch.manual_seed(self.settings.seed)
+        self._teacher = network_of(model, "float32")
+        self.network = WaveNet(self.config.network)
+        steering = {name: w for name, w in self._teacher.state_dict().items() if name.startswith(STEERING)}
+        self.network.load_state_dict(steering, strict=False)
+        own = [w for name, w in self.network.named_parameters() if not name.startswith(STEERING)]
+        for name, weight in self.network.named_parameters():
+            weight.requires_grad_(not name.startswith(STEERING))
+        self.optimiser = torch.optim.AdamW(own, fused=True)
+        self._playing = play(model, self.settings.seed, 0)
+
+    @property
+    def done(self) -> float:
+        """The share of the budget that is spent, 0..1."""
+        return self.budget.done(self.progress.step, self.progress.seconds)
+
+    def step(self) -> float:
+        """One update; returns the loss in bits a sample."""
+        started, progress, settings = time.monotonic(), self.progress, self.settings
+        turn, since = divmod(progress.step, settings.steps_a_playing)
+        if turn and not since:
+            self._playing = play(self.model, settings.seed, turn)
+        rng = np.random.default_rng((settings.seed, 1, progress.step))
+        crop, counted = self._crop(self._playing, rng)
+        with torch.no_grad():
+            target = draw(self._teacher.distribution, self._teacher(crop.samples, crop.frames, crop.phase), rng)
+        parameters = self.network(crop.samples, crop.frames, crop.phase)
+        loss = -self.network.distribution.log_prob(parameters, target)[:, counted:].mean() / math.log(2)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(settings.learning_rate, progress.step, settings.warm_up, self.done)
+        self.optimiser.step()
+        progress.step += 1
+        progress.losses.append(float(loss.detach()))
+        progress.seconds += min(time.monotonic() - started, LONGEST_STEP_S)
+        return progress.losses[-1]
+
+    def _crop(self, playing: Playing, rng: np.random.Generator) -> tuple[Playing, int]:
+        """Crops whose first samples fill the model's receptive field, and how many do not count."""
+        hop, settings = self.model.config.network.hop, self.settings
+        before = context_hops(self.model)
+        first = rng.integers(0, playing.frames.shape[1] - before - settings.hops, settings.crops)
+        rows = rng.integers(0, STREAMS, settings.crops)
+        return playing.crop(rows, first, before + settings.hops, hop), before * hop
+
+    def checkpoint(self) -> Checkpoint:
+        """The draft as it stands, uncalibrated."""
+        return Checkpoint(self.config, {n: w.detach().numpy().copy() for n, w in self.network.state_dict().items()})
+
+
+def context_hops(model: Checkpoint) -> int:
+    """Hops that a model's distribution depends on before the present one, and the one that its tone glides from."""
+    return math.ceil(model.config.network.receptive_field / model.config.network.hop) + 1
+
+
+def draw(head: Head, parameters: Tensor, rng: np.random.Generator) -> Tensor:
+    """One draw at temperature 1: parameters [B, T, P] -> [B, T]."""
+    uniforms = torch.from_numpy(rng.random((*parameters.shape[:2], 2), dtype=np.float32)).clamp(2.0**-24, 1 - 2.0**-24)
+    return head.sample(parameters, uniforms, torch.ones(parameters.shape[:2]))
+
+
+@torch.no_grad()
+def measure(model: Checkpoint, draft: Checkpoint, precision: str, seed: int = 0) -> tuple[float, float, float, float]:
+    """Entropy of the model, cross-entropy and divergence of the draft, and the divergence's standard error: bits.
+
+    On draws from the model over notes that no draft was taught; the error is that of the mean over notes.
+    """
+    playing, hop = play(model, seed, HELD_OUT), model.config.network.hop
+    teacher, student = network_of(model, "float32"), network_of(draft, precision)
+    rng, counted = np.random.default_rng(seed), context_hops(model) * hop
+    own: list[float] = []
+    other: list[float] = []
+    for row in range(STREAMS):
+        note = Playing(playing.samples[row, None], playing.frames[row, None], playing.phase[row, None])
+        p = teacher(note.samples, note.frames, note.phase)
+        target = draw(teacher.distribution, p, rng)
+        q = student(note.samples, note.frames, note.phase)
+        for network, parameters, bits in ((teacher, p, own), (student, q, other)):
+            log_prob = network.distribution.log_prob(parameters, target)[:, counted:]
+            bits.append(-float(log_prob.mean()) / math.log(2))
+    apart = np.array(other) - np.array(own)
+    return float(np.mean(own)), float(np.mean(other)), float(apart.mean()), float(apart.std(ddof=1) / STREAMS**0.5)
+
+
+def calibrate(model: Checkpoint, draft: Checkpoint, seed: int = 0) -> Checkpoint:
+    """The draft with what int8 needs, from the model's playing; what int8 costs is measured on other notes."""
+    playing = play(model, seed, HELD_OUT + 1)
+    network = network_of(draft, "float32")
+    with torch.no_grad(), reaching(network) as reached:
+        network(playing.samples, playing.frames, playing.phase)
+    calibrated = replace(draft, calibration=reached())
+    bits = {f"bits_{name}": measure(model, calibrated, name, seed)[1] for name in ("float32", "int8")}
+    return replace(draft, calibration=reached().model_copy(update=bits))
+
+
+def drafting(drafter: Drafter) -> Iterator[float]:
+    """Every step's loss, until the budget is spent."""
+    while drafter.done < 1:
+        yield drafter.step()
+
+
+def make_draft(*, model: str, minutes: float | None, steps: int | None, threads: int = 1, seed: int = 0) -> Drafted:
+    """Learn a draft of a model and write it beside the model's weights, where the speculative engine finds it.
+
+    Raises:
+        UnknownModelError: where the model has no folder.
+    """
+    from tqdm import tqdm
+
+    torch.set_num_threads(threads)
+    folder: Path = folder_of(model)
+    checkpoint, began = load_uncalibrated(folder), time.process_time()
+    budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
+    drafter = Drafter(checkpoint, budget, Settings(seed=seed))
+    with tqdm(drafting(drafter), unit="step", disable=None) as shown:
+        for loss in shown:
+            shown.set_postfix(bits=f"{loss:.3f}", refresh=False)
+    draft = calibrate(checkpoint, drafter.checkpoint(), seed)
+    spent = (time.process_time() - began) / 60
+    save_checkpoint(draft, folder / DRAFT)
+    return Drafted(draft, drafter.progress.step, spent, *measure(checkpoint, draft, "float32", seed))
