@@ -8,8 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Security
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -44,6 +45,16 @@ TOLD: Final = (
     "Ostinato-Warnings",
     "Retry-After",
 )  # and those that it may read
+KEYED: Final = (
+    (synthesize, "sound"),
+    (batches, "batches"),
+    (models, "models"),
+    (tokens, "tokens"),
+    (latency, "monitor"),
+    (metrics, "monitor"),
+)
+# for the document alone: the routes check the key themselves, which a server may not have
+KEY: Final = HTTPBearer(scheme_name="key", description="An API key, where the server has any.", auto_error=False)
 DESCRIPTION: Final = f"""\
 Sample-level autoregressive audio, drawn in real time.
 
@@ -120,8 +131,10 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
         openapi_url=OPENAPI,
     )
     app.state.service = service
-    for routes in (stream, synthesize, batches, models, tokens, latency, metrics, health):
-        app.include_router(routes.router)
+    app.include_router(stream.router)
+    app.include_router(health.router, tags=["health"])
+    for routes, tag in KEYED:
+        app.include_router(routes.router, tags=[tag], dependencies=[Security(KEY)])
     app.include_router(docs_routes())
     if page is not None:
         app.include_router(page_routes(page))

@@ -81,6 +81,7 @@ def test_a_row_reaches_back_exactly_the_receptive_field() -> None:
     config = WaveNetConfig(
         hop=1, residual_channels=4, skip_channels=4, layers=3, dilation_cycle=(1, 3), kernel_size=3, head=GaussianHead()
     )
+    torch.manual_seed(0)  # some weights let nothing through that float32 can tell from 0
     network = WaveNet(config)
     samples, controls, phase = sequence(config, 40, 1)
     samples.requires_grad_()

@@ -71,3 +71,12 @@ def test_every_error_has_the_one_shape_that_errors_have(document: dict[str, Any]
                 if status >= "400" and path not in ("/readyz",):
                     schema = response["content"]["application/json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/HttpError"}, (path, method, status)
+
+
+def test_every_route_that_wants_a_key_says_so_and_has_its_place(server: Serving) -> None:
+    document = httpx.get(f"{server.url}/openapi.json").json()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, methods in document["paths"].items():
+        for route in methods.values():
+            assert len(route["tags"]) == 1, path
+            assert route.get("security", []) == ([] if path in ("/healthz", "/readyz") else [{"key": []}]), path
