@@ -61,6 +61,7 @@ class AsyncStream:
     ) -> None:
         self._open, self._socket, self._conversation, self._timeouts = open_, socket, conversation, timeouts
         self._recovery = Recovery(conversation, timeouts.reconnect_s, on_loss)
+        self._sending = asyncio.Lock()  # keeps what several tasks say in order
         self._closed = False
         self._unheard = 0  # times in a row that nothing came
 
@@ -191,15 +192,18 @@ class AsyncStream:
             except StreamError as error:
                 why = error
                 continue
+            if self._closed:  # while it was opened
+                await socket.close()
+                raise LostError("hung up") from why
             self._unheard, self._socket = 0, socket
             self._conversation.reconnect()
             return
 
     async def _flush(self) -> None:
         # where the socket is closed, what the server said last may still have to be read; reading tells of it
-        socket = self._socket
         try:
-            async with asyncio.timeout(self._timeouts.silence_s):
+            async with asyncio.timeout(self._timeouts.silence_s), self._sending:
+                socket = self._socket
                 for text in self._conversation.outgoing():
                     await socket.send(text)
         except ConnectionClosed:
