@@ -42,7 +42,11 @@ class MonitorView:
         self._take(recent, clocks)
         return Group(
             self._head(latency.engine),
-            *(self._model(model, clocks[model][0], latency, recent) for model in latency.engine.models if model in clocks),
+            *(
+                self._model(model, clocks[model][0], latency, recent)
+                for model in latency.engine.models
+                if model in clocks
+            ),
             _deliveries(latency.engine, recent),
             _sessions(latency.sessions),
             _misses(latency.engine, recent.misses, recent.now),

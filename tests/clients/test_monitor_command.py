@@ -17,7 +17,6 @@ from tests.clients.test_cli import run
 from tests.clients.test_stream import free_port
 from tests.server.serving import eventually, serving
 
-
 CLOCKS = {"tiny": (64, 44_100)}
 
 

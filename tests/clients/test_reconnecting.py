@@ -154,9 +154,13 @@ def test_a_server_that_takes_nothing_more_is_given_up_by_who_speaks(proxy: Proxy
         overdue = threading.Timer(20.0, proxy.break_)  # who waits for ever is told something else
         overdue.start()
         with pytest.raises(SilentError, match=r"0\.6 s"):
-            while overdue.is_alive():
-                stream.control({"gain": -6.0})
+            speak_while(overdue.is_alive, stream)
         overdue.cancel()
+
+
+def speak_while(condition: Callable[[], bool], stream: Stream) -> None:
+    while condition():
+        stream.control({"gain": -6.0})
 
 
 def test_what_several_tasks_say_is_heard_in_the_order_in_which_they_said_it(proxy: Proxy) -> None:
