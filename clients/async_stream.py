@@ -62,7 +62,7 @@ class AsyncStream:
         self._open, self._socket, self._conversation, self._timeouts = open_, socket, conversation, timeouts
         self._recovery = Recovery(conversation, timeouts.reconnect_s, on_loss)
         self._sending = asyncio.Lock()  # keeps what several tasks say in order
-        self._closed = False
+        self._closed = asyncio.Event()
         self._unheard = 0  # times in a row that nothing came
 
     @property
@@ -137,7 +137,7 @@ class AsyncStream:
 
     async def close(self) -> None:
         """Hang up; the server stops at once."""
-        self._closed = True
+        self._closed.set()
         await self._socket.close()
 
     async def __aenter__(self) -> AsyncStream:
@@ -157,7 +157,7 @@ class AsyncStream:
         try:
             return await self._hear()
         except StreamError as error:
-            if self._closed:
+            if self._closed.is_set():
                 raise
             await self._mend(error)
             return None
@@ -185,14 +185,14 @@ class AsyncStream:
             wait_s = self._recovery.wait_s(why)
             self._socket.transport.abort()  # half open, nobody would answer a close
             await asyncio.sleep(wait_s)
-            if self._closed:
+            if self._closed.is_set():
                 raise LostError("hung up") from why
             try:
                 socket = await self._open()
             except StreamError as error:
                 why = error
                 continue
-            if self._closed:  # while it was opened
+            if self._closed.is_set():  # while it was opened
                 await socket.close()
                 raise LostError("hung up") from why
             self._unheard, self._socket = 0, socket
