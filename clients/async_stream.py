@@ -61,7 +61,8 @@ class AsyncStream:
     ) -> None:
         self._open, self._socket, self._conversation, self._timeouts = open_, socket, conversation, timeouts
         self._recovery = Recovery(conversation, timeouts.reconnect_s, on_loss)
-        self._closed = False
+        self._sending = asyncio.Lock()  # keeps what several tasks say in order
+        self._closed = asyncio.Event()
         self._unheard = 0  # times in a row that nothing came
 
     @property
@@ -136,7 +137,7 @@ class AsyncStream:
 
     async def close(self) -> None:
         """Hang up; the server stops at once."""
-        self._closed = True
+        self._closed.set()
         await self._socket.close()
 
     async def __aenter__(self) -> AsyncStream:
@@ -156,7 +157,7 @@ class AsyncStream:
         try:
             return await self._hear()
         except StreamError as error:
-            if self._closed:
+            if self._closed.is_set():
                 raise
             await self._mend(error)
             return None
@@ -184,22 +185,25 @@ class AsyncStream:
             wait_s = self._recovery.wait_s(why)
             self._socket.transport.abort()  # half open, nobody would answer a close
             await asyncio.sleep(wait_s)
-            if self._closed:
+            if self._closed.is_set():
                 raise LostError("hung up") from why
             try:
                 socket = await self._open()
             except StreamError as error:
                 why = error
                 continue
+            if self._closed.is_set():  # while it was opened
+                await socket.close()
+                raise LostError("hung up") from why
             self._unheard, self._socket = 0, socket
             self._conversation.reconnect()
             return
 
     async def _flush(self) -> None:
         # where the socket is closed, what the server said last may still have to be read; reading tells of it
-        socket = self._socket
         try:
-            async with asyncio.timeout(self._timeouts.silence_s):
+            async with asyncio.timeout(self._timeouts.silence_s), self._sending:
+                socket = self._socket
                 for text in self._conversation.outgoing():
                     await socket.send(text)
         except ConnectionClosed:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+import struct
+import sys
 from dataclasses import dataclass
+from socket import SO_SNDTIMEO, SOL_SOCKET, socket
 from typing import Any, Final
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
@@ -27,6 +31,7 @@ class Timeouts:
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()
+STALLED: Final = (BlockingIOError, ssl.SSLWantWriteError)  # what a send that was bounded raises in the end
 OPENING_ERRORS: Final = (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed)
 
 
@@ -40,6 +45,13 @@ def socket_options(api_key: str | None, token: str | None, timeouts: Timeouts) -
         "close_timeout": timeouts.close_s,
         "max_size": FRAME_BYTES,
     }
+
+
+def bound_sending(sock: socket, seconds: float) -> None:
+    """Let no send of a blocking socket wait for longer than this for a peer that takes nothing; reading may."""
+    whole, part = divmod(round(1e6 * seconds), 1_000_000)
+    wait = whole * 1000 + part // 1000 if sys.platform == "win32" else struct.pack("@ll", whole, part)
+    sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, wait)
 
 
 def unreachable(url: str, error: Exception) -> UnreachableError:

@@ -9,7 +9,6 @@ with connect("ws://127.0.0.1:8000", SessionStart(model="default", duration_s=3))
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from threading import Event as Flag
 from threading import Lock
 from types import TracebackType
@@ -24,7 +23,9 @@ from ostinato.clients.connection import (
     DEFAULT_TIMEOUTS,
     LOOKS,
     OPENING_ERRORS,
+    STALLED,
     Timeouts,
+    bound_sending,
     lost,
     silent,
     socket_options,
@@ -193,17 +194,20 @@ class Stream:
             with self._sending:  # what is said from now on goes the new way
                 self._unheard, self._socket = 0, socket
                 self._conversation.reconnect()
-            if self._closed.is_set():
+            if self._closed.is_set():  # while it was opened
                 socket.close()
+                raise LostError("hung up") from why
             return
 
     def _flush(self) -> None:
-        with (
-            self._sending,
-            suppress(ConnectionClosed),
-        ):  # what the server said last may still have to be read; then it is told
-            for text in self._conversation.outgoing():
-                self._socket.send(text)
+        with self._sending:
+            try:
+                for text in self._conversation.outgoing():
+                    self._socket.send(text)
+            except ConnectionClosed as error:
+                if isinstance(error.__cause__, STALLED):
+                    raise silent(self._timeouts.silence_s) from error
+                # what the server said last may still have to be read; reading tells of it
 
 
 def connect(
@@ -240,6 +244,7 @@ def connect(
             socket: ClientConnection = open_socket(address, **options).__enter__()  # left by Stream.close
         except OPENING_ERRORS as error:
             raise unreachable(address, error) from error
+        bound_sending(socket.socket, timeouts.silence_s)
         return socket
 
     stream = Stream(open_, Conversation(start, heard), timeouts, on_loss)

@@ -5,7 +5,6 @@ Belongs to the engine's thread. Slots are held by sessions that are drawn, and b
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Final
 from ostinato.models.sampling.contract import Snapshot
 from ostinato.server.admission import Admission, NoRoomError, NoSlotsError, full
 from ostinato.server.background import Background
-from ostinato.server.guarded import guarded
+from ostinato.server.guarded import guarded, unexpected
 from ostinato.server.kept import KeptSessions
 from ostinato.server.mailbox import Close, Opening, announce
 from ostinato.server.pool import Pool
@@ -23,8 +22,6 @@ from ostinato.server.resume import resume_refused
 from ostinato.server.session import Session
 from ostinato.server.waiting import WaitingLine
 from ostinato.server.witness import Witness
-
-log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.05  # between two looks for sessions that are idle, or kept for too long
 
@@ -98,7 +95,7 @@ class Attendance:
         except ProtocolError as error:
             self._refuse(opening, error)
         except Exception:
-            self._refuse(opening, _unexpected(opening))
+            self._refuse(opening, unexpected(opening))
 
     def look_after(self, now: float) -> None:
         """Let out who is done or gone, let in who waits, and keep what may be asked for again."""
@@ -235,7 +232,7 @@ class Attendance:
         except ProtocolError as error:
             self._refuse(opening, error)
         except Exception:
-            self._refuse(opening, _unexpected(opening))
+            self._refuse(opening, unexpected(opening))
         return True
 
     def _out(self, session: Session, now: float) -> None:
@@ -293,13 +290,6 @@ def draining(seconds: float) -> ProtocolError:
         close=CloseCode.DRAINED,
         retry_after_s=max(1.0, seconds),
     )
-
-
-def _unexpected(opening: Opening) -> ProtocolError:
-    """What to tell where a session could not be made or carried on, and nobody knows why."""
-    log.exception("session %s could not be opened", opening.session_id)
-    message = "something went wrong in the server; there is no session"
-    return ProtocolError("internal", message, kind="internal", close=CloseCode.INTERNAL)
 
 
 def _supersede(session: Session) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ostinato.server.mailbox import Opening
 from ostinato.server.protocol import CloseCode, ProtocolError
 from ostinato.server.session import Session
 
@@ -23,3 +24,10 @@ def guarded(session: Session) -> Iterator[None]:
         log.exception("session %s failed", session.id)
         message = "something went wrong in the server; the session is lost"
         session.fail(ProtocolError("internal", message, kind="internal", close=CloseCode.INTERNAL))
+
+
+def unexpected(opening: Opening) -> ProtocolError:
+    """What to tell where a session could not be made or carried on, and nobody knows why."""
+    log.exception("session %s could not be opened", opening.session_id)
+    message = "something went wrong in the server; there is no session"
+    return ProtocolError("internal", message, kind="internal", close=CloseCode.INTERNAL)

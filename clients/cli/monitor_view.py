@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -20,38 +20,44 @@ BINS: Final = 24  # of a histogram
 SESSIONS: Final = 20  # shown
 MISSES: Final = 5
 
+Clocks: TypeAlias = Mapping[str, tuple[int, int]]
+"""Of each model its hop, samples, and its rate, Hz."""
+
 
 class MonitorView:
     """Draws one look after another; what is told of the last seconds grows into a time line.
 
     Args:
         url: where the server is.
-        clocks: of each model its hop, samples, and its rate, Hz.
     """
 
-    def __init__(self, url: str, clocks: Mapping[str, tuple[int, int]]) -> None:
-        self._url, self._clocks = url, clocks
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._rtf: dict[str, dict[int, float]] = defaultdict(dict)  # by model and second
 
-    def draw(self, look: Mapping[str, Any]) -> RenderableType:
-        """One look: `latency` and `recent`, as the server told them."""
+    def draw(self, look: Mapping[str, Any], clocks: Clocks) -> RenderableType:
+        """One look: `latency` and `recent`, as the server told them; of models without a clock nothing is drawn."""
         latency = LatencyReport.model_validate(look["latency"])
         recent = RecentReport.model_validate(look["recent"])
-        self._take(recent)
+        self._take(recent, clocks)
         return Group(
             self._head(latency.engine),
-            *(self._model(model, latency, recent) for model in latency.engine.models),
+            *(
+                self._model(model, clocks[model][0], latency, recent)
+                for model in latency.engine.models
+                if model in clocks
+            ),
             _deliveries(latency.engine, recent),
             _sessions(latency.sessions),
             _misses(latency.engine, recent.misses, recent.now),
         )
 
-    def _take(self, recent: RecentReport) -> None:
+    def _take(self, recent: RecentReport, clocks: Clocks) -> None:
         """Keep the real-time factor of every second that is whole: all its work over all its audio."""
         work: dict[tuple[str, int], float] = defaultdict(float)
         audio: dict[tuple[str, int], float] = defaultdict(float)
-        for block in recent.blocks:
-            hop, rate = self._clocks[block.model]
+        for block in (block for block in recent.blocks if block.model in clocks):
+            hop, rate = clocks[block.model]
             work[block.model, int(block.at)] += block.step_ms / 1000.0
             audio[block.model, int(block.at)] += block.hops * hop / rate
         first = int(recent.blocks[0].at) if recent.blocks else 0  # which may have begun before what was looked at
@@ -69,10 +75,9 @@ class MonitorView:
         refused = ", ".join(f"{count} {code}" for code, count in engine.refused.items())
         return text.append(f"   refused {refused}" if refused else "", style="yellow")
 
-    def _model(self, model: str, latency: LatencyReport, recent: RecentReport) -> RenderableType:
+    def _model(self, model: str, hop: int, latency: LatencyReport, recent: RecentReport) -> RenderableType:
         """One model: its steps, its real-time factor over the last seconds, and how long its steps took."""
         figures, budget = latency.engine.models[model], latency.budget_us[model]
-        hop, _ = self._clocks[model]
         steps = [1000.0 * b.step_ms / (b.hops * hop) for b in recent.blocks if b.model == model and b.step_ms]
         line = self._rtf[model]
         now = int(recent.now)

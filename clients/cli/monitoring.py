@@ -13,6 +13,8 @@ from ostinato.clients.cli.faults import bad_input, stream_faults
 from ostinato.clients.cli.options import ApiKey, Json, within
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from ostinato.clients.monitor import Watch
 
 LOOK_BACK_S: Final = 10.0
@@ -60,17 +62,21 @@ def _draw(server: Watch, url: str, every_s: float, times: int | None) -> None:
 
     from ostinato.clients.cli.monitor_view import MonitorView
 
-    clocks = {m["id"]: (m["hop"], m["sample_rate"]) for m in server.ask("/v1/models")["models"]}
-    view, console = MonitorView(url, clocks), Console()
+    view, console = MonitorView(url), Console()
+
+    def drawn() -> RenderableType:
+        look = _look(server)  # a server that was started anew may have other models than at the look before
+        return view.draw(look, {m["id"]: (m["hop"], m["sample_rate"]) for m in server.ask("/v1/models")["models"]})
+
     if not console.is_terminal:
         for number in range(times or 1):
             if number:
                 time.sleep(every_s)
-            console.print(view.draw(_look(server)))
+            console.print(drawn())
         return
     with Live(console=console, screen=times is None, auto_refresh=False) as live:
         while times is None or times > 0:
-            live.update(view.draw(_look(server)), refresh=True)
+            live.update(drawn(), refresh=True)
             times = None if times is None else times - 1
             if times != 0:
                 time.sleep(every_s)

@@ -12,6 +12,7 @@ Engine: TypeAlias = Literal["auto", "native", "speculative", "torch", "fused", "
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Precision: TypeAlias = Literal["auto", "float32", "int8"]
 Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]
+SampleFormat: TypeAlias = Literal["s16", "s24", "f32"]
 
 
 def within(low: float, high: float) -> Callable[[Any], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
@@ -21,14 +21,19 @@ FORMATS: Final[dict[str, tuple[str, dict[Encoding, str]]]] = {
     ".flac": ("FLAC", {"pcm_s16le": "PCM_16", "pcm_f32le": "PCM_24"}),
     ".ogg": ("OGG", {"pcm_s16le": "VORBIS", "pcm_f32le": "VORBIS"}),
 }
+SUFFIXES: Final = (*FORMATS, *RAW)  # of what is written here
 DTYPES: Final[dict[Encoding, str]] = {"pcm_s16le": "<i2", "pcm_f32le": "<f4"}
 
 Write: TypeAlias = Callable[[bytes], object]
 """Takes the next samples, as PCM."""
 
 
-def check_output(where: str) -> None:
+def check_output(where: str, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Refuse, before any work is done, what could not be written in the end.
+
+    Args:
+        where: a file, or `-`.
+        suffixes: that a file may have, lower case.
 
     Raises:
         Fault: naming the place and what is wrong with it.
@@ -38,8 +43,8 @@ def check_output(where: str) -> None:
             raise Fault("--output: raw samples are not for a terminal; pipe them")
         return
     path = Path(where)
-    if path.suffix.lower() not in (*FORMATS, *RAW):
-        raise Fault(f"--output: {where!r} ends in none of {', '.join((*FORMATS, *RAW))}")
+    if path.suffix.lower() not in suffixes:
+        raise Fault(f"--output: {where!r} ends in none of {', '.join(suffixes)}")
     if not path.parent.is_dir():
         raise Fault(f"--output: {str(path.parent)!r} is no folder")
     if path.is_dir():
@@ -48,7 +53,7 @@ def check_output(where: str) -> None:
 
 @contextmanager
 def open_output(where: str, *, sample_rate: int, encoding: Encoding) -> Iterator[Write]:
-    """What takes PCM of one channel. A file appears whole, under its name, or not at all.
+    """What takes PCM of one channel; a file was checked, and appears whole, under its name, or not at all.
 
     Raises:
         Fault: where it can't be written.
@@ -62,12 +67,11 @@ def open_output(where: str, *, sample_rate: int, encoding: Encoding) -> Iterator
 
 @contextmanager
 def open_bytes(where: str) -> Iterator[BinaryIO]:
-    """A file, or stdout, for bytes that are in their format already. A file appears whole, or not at all.
+    """A file that was checked, or stdout, for bytes in their format. A file appears whole, or not at all.
 
     Raises:
         Fault: where it can't be written.
     """
-    check_output(where)
     if where == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

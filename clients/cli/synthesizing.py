@@ -14,9 +14,13 @@ from ostinato.clients.cli.output import open_bytes
 from ostinato.clients.cli.scores import Piece, controls_of, warn
 from ostinato.clients.cli.status import Status
 from ostinato.clients.synthesis import Arriving, receive
-from ostinato.server.protocol import SoundFormat, SynthesizeNote, SynthesizeOptions
+from ostinato.server.protocol import SampleFormat, SoundFormat, SynthesizeNote, SynthesizeOptions
+from ostinato.server.sound.formats import CONTAINERS
 
-FORMATS: Final[dict[str, SoundFormat]] = {".wav": "wav", ".flac": "flac", ".ogg": "ogg"}  # else raw samples
+FORMATS: Final[dict[str, SoundFormat]] = {
+    **{f".{container.suffix}": name for name, container in CONTAINERS.items()},
+    ".raw": "pcm",
+}
 FILE_BYTES: Final = 1 << 20  # of a MIDI file; a server takes no more
 
 
@@ -29,6 +33,8 @@ class Request:
     model: str | None  # None: the server's first
     seed: int
     temperature: float | None
+    sample_rate: int | None  # Hz; None: the model's, or the next that the format has
+    sample_format: SampleFormat | None  # None: the format's first
 
     def synthesize(self, piece: Piece, output: str) -> dict[str, Any]:
         """Have a piece rendered into a file or stdout: figures. Raises a Fault where that can't be."""
@@ -44,6 +50,8 @@ class Request:
                 model=self.model,
                 seed=self.seed,
                 format=FORMATS.get(Path(output).suffix.lower(), "pcm"),
+                sample_rate=self.sample_rate,
+                sample_format=self.sample_format,
                 controls=controls_of(self.temperature),
             )
 

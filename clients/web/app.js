@@ -64,7 +64,8 @@ at("lock").addEventListener("submit", (event) => {
   event.preventDefault();
   server.unlock(at("key").value.trim());
   at("key").value = "";
-  open();
+  if (connection.state.name === "locked") connection.retry(); // all is ready, and stays as it was set
+  else open();
 });
 
 player.addEventListener("state", () => {
@@ -86,7 +87,7 @@ connection.addEventListener("session", ({ detail: { created, resumed } }) => {
 });
 connection.addEventListener("state", () => {
   if (connection.open && !player.running) connection.rest(true);
-  if (connection.state.name === "locked") lock(connection.state.message);
+  lock(connection.state.name === "locked" ? connection.state.message : null);
 });
 connection.addEventListener("audio", ({ detail }) => player.take(detail));
 connection.addEventListener("message", ({ detail }) => {

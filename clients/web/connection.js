@@ -65,7 +65,7 @@ export class Connection extends EventTarget {
     if (["off", "asleep"].includes(this.state.name)) this.#dial();
   }
 
-  /** Try at once. */
+  /** Try at once; where it is locked, with the key that the server is asked with by now. */
   retry() {
     if (!["open", "opening", "waiting"].includes(this.state.name)) this.#dial();
   }

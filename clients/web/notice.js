@@ -26,6 +26,8 @@ function ofConnection(state, connection) {
     }
     case "asleep":
       return { text: `Asleep: ${state.message}. Play a note to go on.`, action: ["Go on", () => connection.wake()], tone: "ask" };
+    case "locked":
+      return { text: `The music waits for a key: ${state.message}.`, tone: "ask" };
     case "refused":
       return { text: `The server refused: ${state.message}.`, action: retry("Try again"), tone: "wrong" };
     default:

@@ -1,4 +1,4 @@
-"""A wire between a client and a server that can be held up, broken, frozen, and cut."""
+"""A wire between a client and a server that can be held up, clogged, broken, frozen, and cut."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+BUFFER = 65_536  # bytes of a client's that wait to be carried
 
 
 class Proxy:
@@ -15,8 +17,11 @@ class Proxy:
         self._server_port = port
         self._flows = threading.Event()
         self._flows.set()
+        self._reads = threading.Event()
+        self._reads.set()
         self._frozen: set[socket.socket] = set()  # ends that nothing is sent to any more
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -39,6 +44,19 @@ class Proxy:
         """Leave every connection there is half open: nothing goes through it any more, and nobody is told."""
         self._frozen |= set(self._ends)
 
+    def clog(self) -> None:
+        """Take nothing more of clients, however much they send; what comes after fills the sockets' buffers."""
+        self._reads.clear()
+
+    def unclog(self) -> None:
+        """Take what they sent, and send."""
+        self._reads.set()
+
+    @property
+    def dialled(self) -> int:
+        """Connections that were made so far."""
+        return len(self._ends) // 2
+
     def to(self, port: int) -> None:
         """Carry whoever comes from now on to another server."""
         self._server_port = port
@@ -49,6 +67,7 @@ class Proxy:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._flows.set()
+        self._reads.set()
 
     def accept(self) -> None:
         """Carry, until cut."""
@@ -82,6 +101,8 @@ class Proxy:
             while data := source.recv(65_536):
                 if held:
                     self._flows.wait()
+                else:
+                    self._reads.wait()
                 if sink not in self._frozen:
                     sink.sendall(data)
         with suppress(OSError):

@@ -172,6 +172,8 @@ def test_a_server_renders_notes_to_stdout(server: str) -> None:
         (["--engine", "native"], 2, "--engine: with --server that is the server's to choose"),
         (["--encoding", "pcm_f32le"], 2, "--encoding: with --server that is the server's to choose"),
         (["--model", "nobody"], 4, "'nobody' is not served"),
+        (["--sample-format", "s12"], 2, "'s12'"),
+        (["--sample-rate", "7999"], 2, "7999 is outside 8000..96000"),
         (["--model", "../tiny"], 4, "'../tiny' is not served"),
         (["--instrument", "kazoo"], 4, "'kazoo' is not known"),
     ],
@@ -183,6 +185,32 @@ def test_what_a_server_does_not_render_is_one_line_and_leaves_no_file(
     assert (result.exit_code, result.stderr.count("\n")) == (code, 1)
     assert told in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kind"),
+    [
+        ("a.mp3", (), ("MP3", "MPEG_LAYER_III", 44_100)),
+        ("a.opus", (), ("OGG", "OPUS", 48_000)),
+        ("a.MP3", ("--sample-rate", "22050"), ("MP3", "MPEG_LAYER_III", 22_050)),
+        ("a.wav", ("--sample-rate", "96000", "--sample-format", "f32"), ("WAV", "FLOAT", 96_000)),
+        ("a.flac", ("--sample-format", "s24"), ("FLAC", "PCM_24", 44_100)),
+    ],
+)
+def test_a_server_renders_each_kind_of_file_that_it_has(
+    name: str, options: tuple[str, ...], kind: tuple[str, str, int], server: str, tmp_path: Path
+) -> None:
+    result = run("synth", *TINY_SECOND, *options, "--server", server, "-o", str(tmp_path / name))
+    assert result.exit_code == 0, result.output
+    info = soundfile.info(tmp_path / name)
+    assert (info.format, info.subtype, info.samplerate) == kind
+    assert info.duration == pytest.approx(SAMPLES / 44_100, abs=0.1)
+
+
+def test_raw_samples_of_a_server_have_the_rate_and_the_kind_asked_for(server: str) -> None:
+    options = ("--sample-rate", "22050", "--sample-format", "s24", "--server", server)
+    result = run("synth", *TINY_SECOND, *options, "-o", "-")
+    assert len(result.stdout_bytes) == pytest.approx(3 * SAMPLES / 2, abs=3)
 
 
 def test_a_shell_completes_commands_and_options() -> None:
@@ -214,6 +242,12 @@ def test_warnings_of_a_score_are_told(song: Path, tmp_path: Path) -> None:
         (["synth", "--note", "nan", "-m", "tiny", "-o", "a.wav"], "nan is outside 0..127"),
         (["synth", "--note", "60", "--seconds", "-1", "-o", "a.wav"], "'--seconds': -1.0 is outside 0.001..3600"),
         (["synth", "--note", "60", "-o", "a.mp3"], "--output: 'a.mp3' ends in none of .wav"),
+        (
+            ["synth", "--note", "60", "-o", "a.mp4", "--server", "ws://127.0.0.1:1"],
+            "ends in none of .wav, .flac, .ogg, .opus",
+        ),
+        (["synth", *TINY_SECOND, "-o", "a.wav", "--sample-rate", "48000"], "--sample-rate: without --server"),
+        (["synth", *TINY_SECOND, "-o", "a.wav", "--sample-format", "s24"], "--sample-format: without --server"),
         (["synth", "--note", "60", "-o", "nowhere/a.wav"], "--output: 'nowhere' is no folder"),
         (["synth", "--note", "60", "-m", "nobody", "-o", "a.wav"], "--model: model: 'nobody' is not known"),
         (

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from ostinato.clients import SessionStart, connect
-from ostinato.clients.cli.monitor_view import BINS, LEVELS, MonitorView, histogram
+from ostinato.clients.cli.monitor_view import BINS, LEVELS, Clocks, MonitorView, histogram
 from tests.clients.test_cli import run
 from tests.clients.test_stream import free_port
 from tests.server.serving import eventually, serving
 
+CLOCKS = {"tiny": (64, 44_100)}
 
-def drawn(view: MonitorView, look: dict[str, Any], width: int = 80) -> str:
+
+def drawn(view: MonitorView, look: dict[str, Any], clocks: Clocks = CLOCKS, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(view.draw(look))
+    console.print(view.draw(look, clocks))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -52,7 +54,7 @@ def test_json_is_what_the_server_told_one_look_a_line(look: dict[str, Any]) -> N
 
 
 def test_everything_that_matters_is_drawn_within_80_columns(look: dict[str, Any]) -> None:
-    text = drawn(MonitorView("http://here", {"tiny": (64, 44_100)}), look)
+    text = drawn(MonitorView("http://here"), look)
     session = look["latency"]["sessions"][0]
     for part in (
         "http://here",
@@ -69,38 +71,46 @@ def test_everything_that_matters_is_drawn_within_80_columns(look: dict[str, Any]
     assert "…" not in text
 
 
+def test_a_server_that_comes_back_with_other_models_is_drawn_with_those(look: dict[str, Any]) -> None:
+    view = MonitorView("http://here")
+    view.draw(look, CLOCKS)
+    other = json.loads(json.dumps(look).replace('"tiny"', '"other"'))
+    assert "other" in drawn(view, other, {"other": (64, 44_100)})
+    assert drawn(view, other, CLOCKS).count("step µs") == 0  # which were asked for before it came back
+
+
 def test_missed_deadlines_are_told_with_their_causes(look: dict[str, Any]) -> None:
     worse = json.loads(json.dumps(look))
     worse["latency"]["engine"]["misses"]["network"] = 3
     worse["latency"]["engine"]["refused"] = {"full": 2}
     miss = {"at": worse["recent"]["now"] - 4.0, "session_id": "abcdefghijk", "cause": "network", "late_ms": 7.25}
     worse["recent"]["misses"] = [{**miss, "times": 1}]
-    text = drawn(MonitorView("http://here", {"tiny": (64, 44_100)}), worse, width=120)
+    text = drawn(MonitorView("http://here"), worse, width=120)
     assert "missed 3 by network\n" in text
     assert "4 s ago  abcdefgh  network, 7.2 ms late" in text
     assert "refused 2 full" in text
 
 
 def test_the_time_line_grows_from_look_to_look_and_forgets(look: dict[str, Any]) -> None:
-    view = MonitorView("http://here", {"tiny": (64, 44_100)})
-    view.draw(look)
+    view = MonitorView("http://here")
+    view.draw(look, CLOCKS)
     first = set(view._rtf["tiny"])
     later = json.loads(json.dumps(look))
     for block in later["recent"]["blocks"]:
         block["at"] += 20.0
     later["recent"]["now"] += 20.0
-    view.draw(later)
+    view.draw(later, CLOCKS)
     assert first
     assert set(view._rtf["tiny"]) == first | {second + 20 for second in first}
     later["recent"]["now"] += 1000.0
-    view.draw(later)
+    view.draw(later, CLOCKS)
     assert not view._rtf["tiny"]
 
 
 def test_a_block_that_took_twice_its_time_is_twice_real_time(look: dict[str, Any]) -> None:
-    view = MonitorView("http://here", {"tiny": (64, 44_100)})
+    view = MonitorView("http://here")
     block = {**look["recent"]["blocks"][0], "hops": 10, "step_ms": 2000.0 * 640 / 44_100}
-    view.draw({**look, "recent": {**look["recent"], "blocks": [block], "now": block["at"] + 1.0}})
+    view.draw({**look, "recent": {**look["recent"], "blocks": [block], "now": block["at"] + 1.0}}, CLOCKS)
     assert list(view._rtf["tiny"].values()) == [pytest.approx(2.0)]
 
 

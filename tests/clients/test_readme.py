@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,7 +46,7 @@ def test_the_examples_play(example: str, server: str, capsys: pytest.CaptureFixt
     for theirs in ("ws://127.0.0.1:8000", "http://127.0.0.1:8000"):
         here = here.replace(theirs, server)
     exec(compile(here.replace('"default"', '"tiny"'), "README.md", "exec"), {"__name__": "__main__"})
-    assert re.match(r"0 \(?\d+|audio/wav \d+ \(\d+,\) 44100", capsys.readouterr().out)
+    assert re.match(r"0 \(?\d+|audio/wav \d+ \(\d+,\) 44100|audio\.zip \d+", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
@@ -60,6 +64,18 @@ def test_the_commands_do_what_they_say(
         assert soundfile.info(words[words.index("-o") + 1]).frames > 44_100
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl is installed (Debian: apt-get install curl)")
+def test_a_batch_is_posted_collected_and_removed_by_curl(server: str, tmp_path: Path) -> None:
+    (script,) = (text for _, text in blocks("sh") if text.startswith("batch="))
+    (tmp_path / "song.mid").write_bytes(as_bytes(canon(2)))
+    here = script.replace("localhost:8000", server.removeprefix("http://"))
+    done = subprocess.run(["bash", "-euc", here], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["state"] == "cancelled"
+    with zipfile.ZipFile(tmp_path / "sounds.zip") as sounds:
+        assert sorted(Path(name).suffix for name in sounds.namelist()) == [".json", ".mp3"]
+
+
 def test_there_are_commands_and_examples_to_be_tried() -> None:
     assert {words[0] for words in commands()} == {"play", "synth", "monitor"}
-    assert len(blocks("python")) >= 4
+    assert len(blocks("python")) >= 5

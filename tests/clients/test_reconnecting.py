@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from ostinato.clients import (
     AudioFormat,
     LostError,
     SessionStart,
+    SilentError,
     Stream,
     StreamError,
     Timeouts,
@@ -23,6 +25,7 @@ from ostinato.clients import (
     connect_async,
 )
 from ostinato.server.protocol import (
+    ControlApplied,
     ControlUpdate,
     Encoding,
     Event,
@@ -33,7 +36,7 @@ from ostinato.server.protocol import (
     ServerMessage,
     SessionCreated,
 )
-from tests.clients.proxy import Proxy, proxied
+from tests.clients.proxy import BUFFER, Proxy, proxied
 from tests.server.processes import process
 from tests.server.serving import Listener, Serving, eventually, serving
 
@@ -143,6 +146,53 @@ def test_a_connection_that_is_half_open_is_given_up_and_taken_over(proxy: Proxy,
     assert [str(why) for why in lost] == ["nothing was heard for 0.6 s"]
 
 
+def test_a_server_that_takes_nothing_more_is_given_up_by_who_speaks(proxy: Proxy) -> None:
+    timeouts = Timeouts(silence_s=0.6, reconnect_s=0.0)
+    with connect(proxy.url, SessionStart(model="tiny", seed=1), timeouts=timeouts) as stream:
+        stream._socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        proxy.clog()
+        overdue = threading.Timer(20.0, proxy.break_)  # who waits for ever is told something else
+        overdue.start()
+        with pytest.raises(SilentError, match=r"0\.6 s"):
+            speak_while(overdue.is_alive, stream)
+        overdue.cancel()
+
+
+def speak_while(condition: Callable[[], bool], stream: Stream) -> None:
+    while condition():
+        stream.control({"gain": -6.0})
+
+
+def test_what_several_tasks_say_is_heard_in_the_order_in_which_they_said_it(proxy: Proxy) -> None:
+    applied: list[str] = []
+
+    def hear(message: ServerMessage) -> None:
+        if isinstance(message, ControlApplied):
+            applied.append(message.event_id)
+
+    async def play() -> list[str]:
+        start = SessionStart(model="tiny", seed=1)
+        async with await connect_async(proxy.url, start, heard=hear, timeouts=PATIENT) as stream:
+            stream._socket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+            proxy.clog()
+            said = [stream._conversation.control({"gain": -6.0}) for _ in range(4000)]
+            said.append(stream._conversation.note_on(60, voice_id="a"))
+            first = asyncio.create_task(stream._flush())
+            await asyncio.sleep(0.2)
+            assert not first.done(), "the sockets took everything"
+            second = asyncio.create_task(stream.note_off(voice_id="a"))
+            await asyncio.sleep(0.2)
+            proxy.unclog()
+            await first
+            said.append(await second)
+            await stream.end()
+            async for _ in stream:
+                pass
+            return said
+
+    assert asyncio.run(play()) == applied
+
+
 def test_a_session_that_is_silent_but_alive_is_not_taken_for_lost(proxy: Proxy) -> None:
     lost: list[StreamError] = []
     timeouts = Timeouts(silence_s=0.3)
@@ -242,6 +292,47 @@ def test_hanging_up_from_another_thread_ends_the_search_for_a_way_back(proxy: Pr
         threading.Timer(0.3, stream.close).start()
         with pytest.raises(LostError, match="hung up"):
             list(stream)
+
+
+def test_hanging_up_while_a_way_back_is_opened_ends_the_session_too(proxy: Proxy, running: Serving) -> None:
+    with connect(proxy.url, START, timeouts=PATIENT) as stream:
+        stream.perform(MELODY)
+        blocks = iter(stream)
+        next(blocks)
+        proxy.hold()  # the server's answer to whoever comes back
+        proxy.break_()
+        hanging_up = threading.Thread(target=hang_up_once_dialled, args=(proxy, stream.close))
+        hanging_up.start()
+        with pytest.raises(LostError, match="hung up"):
+            list(blocks)
+        hanging_up.join()
+    assert eventually(lambda: not running.engine._sessions)
+
+
+def test_so_does_hanging_up_the_async_client(proxy: Proxy, running: Serving) -> None:
+    async def play() -> None:
+        stream = await connect_async(proxy.url, START, timeouts=PATIENT)
+        await stream.perform(MELODY)
+        blocks, loop = aiter(stream), asyncio.get_running_loop()
+        await anext(blocks)
+        proxy.hold()
+        proxy.break_()
+        hang_up = lambda: asyncio.run_coroutine_threadsafe(stream.close(), loop).result()  # noqa: E731
+        hanging_up = asyncio.create_task(asyncio.to_thread(hang_up_once_dialled, proxy, hang_up))
+        with pytest.raises(LostError, match="hung up"):
+            async for _ in blocks:
+                pass
+        await hanging_up
+
+    asyncio.run(play())
+    assert eventually(lambda: not running.engine._sessions)
+
+
+def hang_up_once_dialled(proxy: Proxy, hang_up: Callable[[], None]) -> None:
+    """Hang up between the call of whoever comes back and its answer."""
+    assert eventually(lambda: proxy.dialled == 2)
+    hang_up()
+    proxy.flow()
 
 
 def test_its_session_ends_at_once_where_a_client_hangs_up() -> None:

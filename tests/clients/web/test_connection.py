@@ -16,13 +16,21 @@ from tests.clients.web.instrument import LOST, Handed, Instrument, opened
 from tests.server.serving import Listener, Serving, eventually, serving
 
 KEY = "a key that nobody guesses"
+UNAUTHORISED = "status of 401"  # which Chromium puts on the console
+REFUSED = "ERR_CONNECTION_REFUSED"  # so is this, where nobody listens
 
 
 @contextmanager
-def behind(browser: Browser, server: Serving) -> Iterator[tuple[Instrument, Proxy]]:
+def behind(browser: Browser, server: Serving, *forgiven: str) -> Iterator[tuple[Instrument, Proxy]]:
     """The page over a wire that can be cut."""
-    with proxied(server.port) as proxy, opened(browser, proxy.url.replace("ws:", "http:"), LOST) as instrument:
+    page = proxied(server.port)
+    with page as proxy, opened(browser, proxy.url.replace("ws:", "http:"), LOST, *forgiven) as instrument:
         yield instrument, proxy
+
+
+def unlock(instrument: Instrument, key: str) -> None:
+    instrument.page.get_by_label("Key", exact=True).fill(key)
+    instrument.page.click("text=Unlock")
 
 
 def whole(handed: list[Handed]) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
@@ -150,20 +158,39 @@ def test_a_server_that_stops_tells_when_and_then_that_it_is_gone(browser: Browse
 
 
 def test_a_key_is_asked_for_and_kept_nowhere(browser: Browser) -> None:
-    unauthorised = "status of 401"  # which Chromium puts on the console
-    with (
-        serving(page=FOLDER, api_key=KEY) as server,
-        opened(browser, server.url, unauthorised) as instrument,
-    ):
+    with serving(page=FOLDER, api_key=KEY) as server, opened(browser, server.url, UNAUTHORISED) as instrument:
         page = instrument.page
         expect(page.locator("#lock-why")).to_contain_text("a key is needed")
         page.get_by_label("Key", exact=True).fill("a wrong key, long enough")
         page.keyboard.press("Enter")
         expect(page.locator("#lock-why")).to_contain_text("the key is not right")
-        page.get_by_label("Key", exact=True).fill(KEY)
-        page.click("text=Unlock")
+        unlock(instrument, KEY)
         instrument.until("playing live")
         expect(page.locator("#lock")).to_be_hidden()
         kept = page.evaluate("() => [localStorage.length, sessionStorage.length, document.cookie, location.href]")
         assert kept == [0, 0, "", f"{server.url}/"]
         assert page.locator("#key").input_value() == ""
+
+
+def test_a_key_that_changes_is_asked_for_and_the_music_goes_on(browser: Browser) -> None:
+    other = "another key that nobody guesses"
+    forgiven = (UNAUTHORISED, REFUSED)
+    with serving(page=FOLDER, api_key=KEY) as first, behind(browser, first, *forgiven) as (instrument, proxy):
+        unlock(instrument, KEY)
+        instrument.until("playing live")
+        instrument.page.locator("#temperature").fill("0.5")
+        with serving(page=FOLDER, api_key=other) as second:
+            proxy.to(second.port)
+            proxy.break_()
+            assert "the key is not right" in instrument.until_told("The music waits for a key")
+            unlock(instrument, "a wrong key, long enough")
+            expect(instrument.page.locator("#lock-why")).to_contain_text("the key is not right")
+            unlock(instrument, other)
+            instrument.until("playing live")
+            expect(instrument.page.locator("#lock")).to_be_hidden()
+            instrument.until_quiet()
+            instrument.page.keyboard.down("a")
+            instrument.hear(22_050)
+            assert abs(instrument.sound()).max() > 0
+            assert instrument.page.locator("#temperature").input_value() == "0.5"
+            proxy.cut()
