@@ -118,8 +118,10 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
         try:
             yield
         finally:
-            await service.batches.stop()
-            service.engine.stop()
+            try:
+                await service.batches.stop()
+            finally:
+                service.engine.stop()
 
     app = Application(
         title="Ostinato",

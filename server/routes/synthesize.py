@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -126,7 +126,7 @@ class SoundResponse(StallingResponse):
     """Sends pieces as they come. A client that goes away, or stalls, ends the session."""
 
     def __init__(
-        self, mailbox: Mailbox, pieces: AsyncIterator[bytes], headers: Mapping[str, str], stall_s: float
+        self, mailbox: Mailbox, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str], stall_s: float
     ) -> None:
         super().__init__(pieces, headers, stall_s)
         self._mailbox = mailbox
