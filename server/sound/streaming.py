@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -27,14 +26,21 @@ def content_length(spec: SoundSpec, samples: int, tags: Tags) -> int | None:
 async def contain(
     blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags
 ) -> AsyncGenerator[bytes, None]:
-    """The file that holds these blocks of PCM, in the spec's encoding, piece by piece."""
-    if not spec.exact:
-        async for piece in _encode(blocks, spec, samples, tags):
-            yield piece
-        return
+    """The file that holds these blocks of PCM, piece by piece, where the spec is exact."""
     yield _head(spec, samples, tags)
     async for block in blocks:
         yield block
+
+
+async def encode(
+    file: Callable[[], BinaryIO], blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags
+) -> AsyncGenerator[bytes, None]:
+    """The same for any spec, made as a file off the event loop first, since its header is written last."""
+    async with entered_aside(file) as opened:
+        await fill(opened, blocks, spec, samples, tags)
+        await aside(opened.seek, 0)
+        while piece := await aside(opened.read, CHUNK_BYTES):
+            yield piece
 
 
 def _head(spec: SoundSpec, samples: int, tags: Tags) -> bytes:
@@ -42,7 +48,7 @@ def _head(spec: SoundSpec, samples: int, tags: Tags) -> bytes:
 
 
 async def fill(file: BinaryIO, blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> None:
-    """Write the file that holds these blocks, as `contain`. Raises OSError."""
+    """Write the file that holds these blocks. Raises OSError."""
     if spec.exact:
         async for piece in contain(blocks, spec, samples, tags):
             await aside(file.write, piece)
@@ -50,14 +56,3 @@ async def fill(file: BinaryIO, blocks: AsyncIterator[bytes], spec: SoundSpec, sa
     async with entered_aside(lambda: SoundWriter(file, spec, tags)) as writer:
         async for block in blocks:
             await aside(writer.write, np.frombuffer(block, dtype="<f4"))
-
-
-async def _encode(
-    blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags
-) -> AsyncGenerator[bytes, None]:
-    """Encoded off the event loop, into a file on disk, since its header is written last."""
-    async with entered_aside(tempfile.TemporaryFile) as file:
-        await fill(file, blocks, spec, samples, tags)
-        await aside(file.seek, 0)
-        while piece := await aside(file.read, CHUNK_BYTES):
-            yield piece
