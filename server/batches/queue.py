@@ -212,7 +212,7 @@ class BatchQueue:
             return await self._keeping.ask(question, *values, **named)
         except sqlite3.Error as error:
             log.warning("the batch queue can't be used: %s", error)
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
                 raise _no_space("the disk has no room for the batch queue") from error
             message = "the batch queue can't be used; the log tells why"
             raise ProtocolError("no_batches", message, kind="internal", retry_after_s=RETRY_AFTER_S) from error
@@ -254,7 +254,8 @@ class BatchQueue:
             before = time.time() - self.config.expiry_s
             with suppress(sqlite3.Error):  # such as a full disk: there is another time
                 served = list(self._engine.cards)
-                error = ProtocolError("unknown_model", f"model: was not served for too long; there are {served}")
+                message = f"model: was not served in {self.config.expiry_s:g} s; there are {', '.join(served)}"
+                error = ProtocolError("unknown_model", message, param="model")
                 if failed := await self._keeping.ask(Store.give_up, served, before, told(error).model_dump_json()):
                     log.warning("%d items of batches failed: their models are not served", failed)
                 for batch_id in await self._keeping.ask(Store.forget, before):
