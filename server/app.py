@@ -33,6 +33,7 @@ from ostinato.server.routes.docs import ASYNCAPI, OPENAPI, docs_routes
 from ostinato.server.routes.page import page_routes
 from ostinato.server.service import Service
 from ostinato.server.settings import Settings
+from ostinato.server.sound.scratch import Scratch
 from ostinato.server.tokens import Tokens
 
 METHODS: Final = ("GET", "POST", "DELETE")
@@ -110,7 +111,8 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
     engine = Engine(checkpoints, EngineConfig(sampler, settings.lead_ms, attendance, settings.limits))
     requests = Rates(settings.requests_per_s, settings.requests_burst)
     queue = BatchQueue(engine, settings.batches, settings.limits, settings.slots)
-    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests, queue)
+    scratch = Scratch(settings.data, settings.least_free_bytes)
+    service = Service(settings, engine, Keys(settings.keys), Tokens(settings.token_s), requests, queue, scratch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -119,8 +121,10 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
         try:
             yield
         finally:
-            await service.batches.stop()
-            service.engine.stop()
+            try:
+                await service.batches.stop()
+            finally:
+                service.engine.stop()
 
     app = Application(
         title="Ostinato",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection
+from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from ostinato.server.protocol import ProtocolError
+
+LEAST_BYTES_PER_S: Final = 64 * 1024  # whoever sends slower would hold a place for ever
 
 
 def content_type(request: Request, taken: Collection[str]) -> str:
@@ -26,15 +30,24 @@ def content_type(request: Request, taken: Collection[str]) -> str:
 
 
 async def read_body(request: Request, most: int, stall_s: float) -> bytes:
-    """The body, of at most so many bytes, whose next piece is waited for so long. Raises ProtocolError."""
-    body, pieces = bytearray(), aiter(request.stream())
+    """The body, of at most so many bytes.
+
+    Raises:
+        ProtocolError: where it is bigger, its next piece is waited for longer than `stall_s`, it falls behind
+            LEAST_BYTES_PER_S by so much, or the client is gone.
+    """
+    body, pieces, began = bytearray(), aiter(request.stream()), time.monotonic()
     while True:
+        left_s = stall_s + len(body) / LEAST_BYTES_PER_S - (time.monotonic() - began)
         try:
-            async with asyncio.timeout(stall_s):
+            async with asyncio.timeout(min(stall_s, left_s)):
                 body += await anext(pieces)
         except StopAsyncIteration:
             return bytes(body)
         except TimeoutError:
-            raise ProtocolError("stalled", f"no piece of the body came within {stall_s:g} s") from None
+            message = f"the body came too slowly: no piece of it within {stall_s:g} s, or less than"
+            raise ProtocolError("stalled", f"{message} {LEAST_BYTES_PER_S} bytes a second") from None
+        except ClientDisconnect:
+            raise ProtocolError("gone", "the client went away before the body was whole") from None
         if len(body) > most:
             raise ProtocolError("body_too_big", f"a body has at most {most} bytes")

@@ -17,6 +17,7 @@ from ostinato.server.keys import Keys
 from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
 from ostinato.server.rates import NOBODY, Rates
 from ostinato.server.settings import Settings
+from ostinato.server.sound.scratch import Scratch
 from ostinato.server.tokens import Tokens
 
 
@@ -30,6 +31,7 @@ class Service:
     tokens: Tokens
     requests: Rates
     batches: BatchQueue
+    scratch: Scratch
     connections: set[object] = field(default_factory=set)  # that are being served
     turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 

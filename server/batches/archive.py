@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,13 @@ CHUNK_BYTES: Final = 256 * 1024
 LONG_BYTES: Final = 2**31 - 2**20  # from which on an entry is written as zip64
 
 
-def zipped(entries: Iterable[tuple[str, Path]], texts: Iterable[tuple[str, str]], made_at: float) -> Iterator[bytes]:
-    """The archive, piece by piece: texts by name, then files. Blocking.
+def zipped(paths: Iterable[Path], name: str, text: Iterable[str], made_at: float) -> Generator[bytes, None, None]:
+    """The archive, piece by piece: a text, then files by their names. Blocking.
 
     Args:
-        entries: files, each with the name that it gets.
-        texts: what is told beside them.
+        paths: of the files.
+        name: of the text.
+        text: what is told beside them, piece by piece.
         made_at: seconds since 1970, the time that every entry bears.
 
     Raises:
@@ -26,14 +27,15 @@ def zipped(entries: Iterable[tuple[str, Path]], texts: Iterable[tuple[str, str]]
     """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for name, text in texts:
-            archive.writestr(_entry(name, made_at), text)
-            yield sink.taken()
-        for name, path in entries:
+        with archive.open(_entry(name, made_at), "w") as entry:
+            for piece in text:
+                entry.write(piece.encode())
+                yield sink.taken()
+        for path in paths:
             large = path.stat().st_size > LONG_BYTES
-            with path.open("rb") as file, archive.open(_entry(name, made_at), "w", force_zip64=large) as entry:
-                while piece := file.read(CHUNK_BYTES):
-                    entry.write(piece)
+            with path.open("rb") as file, archive.open(_entry(path.name, made_at), "w", force_zip64=large) as entry:
+                while chunk := file.read(CHUNK_BYTES):
+                    entry.write(chunk)
                     yield sink.taken()
     yield sink.taken()
 

@@ -6,24 +6,25 @@ import asyncio
 import base64
 import hashlib
 import json
-import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from ostinato.server.batches.item import parse_item, read_item, written
 from ostinato.server.batches.pauses import Pauses
+from ostinato.server.batches.walk import Walk
 from ostinato.server.protocol import BatchItem, ProtocolError, SynthesizeOptions
 from ostinato.server.protocol.faults import explain
 from ostinato.server.protocol.message import Message
 
-SPACE: Final = re.compile(r"[ \t\n\r]*")
-DECODER: Final = json.JSONDecoder()
 PIECE: Final = 64 * 1024  # of a form that is parsed before others have their turn
 FORM_FIELDS: Final = 8
+
+Options = TypeVar("Options", bound=SynthesizeOptions)
 
 
 class Digest(Protocol):
@@ -52,9 +53,11 @@ class Asked:
     digest: bytes  # the same for the same request, however it was written
 
     def items(self) -> Iterator[BatchItem]:
-        """Each item, what it leaves open being decided by the defaults."""
-        for text in self.texts:
-            yield BatchItem.model_validate_json(text).with_defaults(self.defaults)
+        """Each item, what it leaves open being decided by the defaults. Takes long, and rests as it goes."""
+        pauses = Pauses()
+        for number, text in enumerate(self.texts):
+            yield parse_item(text, f"items[{number}]", pauses).with_defaults(self.defaults)
+            pauses.take()
 
 
 def read_json(body: bytes, most: int) -> Asked:
@@ -70,7 +73,7 @@ def read_json(body: bytes, most: int) -> Asked:
     reader = Reader(text, most)
     try:
         reader.read()
-    except (json.JSONDecodeError, RecursionError) as error:
+    except json.JSONDecodeError as error:
         raise ProtocolError("malformed_json", f"not JSON: {error}") from None
     try:
         rest = ",".join(f"{json.dumps(name)}:{value}" for name, value in reader.members.items())
@@ -108,82 +111,35 @@ async def read_form(headers: Headers, body: bytes, most: int) -> Asked:
 
 
 class Reader:
-    """A walk through the text of a JSON object: members as they stand, but `items` one by one."""
+    """Reads the text of a JSON object: members as they stand, but `items` one by one."""
 
     def __init__(self, text: str, most: int) -> None:
         self.members: dict[str, str] = {}
         self.texts: list[str] = []  # of items
         self.digest = hashlib.sha256()  # of them, as they are meant
-        self._text, self._at, self._most = text, 0, most
-        self._pauses = Pauses()
+        self._most, self._pauses = most, Pauses()
+        self._walk = Walk(text, self._pauses)
 
     def read(self) -> None:
         """Read all of it. Raises JSONDecodeError, and ProtocolError for an item that can't be."""
-        self._expect("{")
-        names: set[str] = set()
-        while not self._skips("}"):
-            if names:
-                self._expect(",")
-            name = self._name()
-            if name in names:
-                raise ProtocolError("invalid_value", f"{name}: is there twice", param=name)
-            names.add(name)
-            if name == "items":
-                if not self._skips("["):
-                    raise ProtocolError("invalid_value", "items: is no list", param="items")
+        for name in self._walk.members():
+            if name != "items":
+                self.members[name] = self._walk.value()
+            elif self._walk.next() == "[":
                 self._read_items()
             else:
-                self.members[name] = self._value()
-        if self._peek():
-            raise json.JSONDecodeError("more follows its end", self._text, self._at)
+                raise ProtocolError("invalid_value", "items: is no list", param="items")
+        self._walk.end()
 
     def _read_items(self) -> None:
-        while not self._skips("]"):
-            if self.texts:
-                self._expect(",")
-            text = self._value()
-            self.digest.update(_plain(_item(text, len(self.texts))))
-            self.texts.append(text)
-            if len(self.texts) > self._most:
+        for number in self._walk.elements():
+            if number == self._most:
                 message = f"items: more than the {self._most} that a batch may have"
                 raise ProtocolError("over_limit", message, param="items")
-            self._pauses.take()
-
-    def _peek(self) -> str:
-        found = SPACE.match(self._text, self._at)
-        assert found is not None
-        self._at = found.end()
-        return self._text[self._at : self._at + 1]
-
-    def _skips(self, char: str) -> bool:
-        there = self._peek() == char
-        self._at += there
-        return there
-
-    def _expect(self, char: str) -> None:
-        if not self._skips(char):
-            raise json.JSONDecodeError(f"expecting {char!r}", self._text, self._at)
-
-    def _name(self) -> str:
-        if self._peek() != '"':
-            raise json.JSONDecodeError("expecting a name", self._text, self._at)
-        name: str = json.loads(self._value())
-        self._expect(":")
-        return name
-
-    def _value(self) -> str:
-        self._peek()
-        began = self._at
-        _, self._at = DECODER.raw_decode(self._text, began)
-        return self._text[began : self._at]
-
-
-def _item(text: str, number: int) -> BatchItem:
-    try:
-        return BatchItem.model_validate_json(text)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        raise explain(fault, ("items", number, *fault["loc"]), "body") from None
+            began = self._walk.at
+            item = read_item(self._walk, f"items[{number}]", self._pauses)
+            self.texts.append(self._walk.since(began))
+            _digest(self.digest, item, self._pauses)
 
 
 def _defaults(text: str) -> SynthesizeOptions:
@@ -199,7 +155,7 @@ def _of_files(files: Iterable[bytes], defaults: SynthesizeOptions) -> Asked:
     for file in files:
         item = BatchItem(midi=base64.b64encode(file).decode())
         texts.append(item.model_dump_json(exclude_defaults=True))
-        digest.update(_plain(item))
+        _digest(digest, item, pauses)
         pauses.take()
     return _asked(texts, digest, defaults)
 
@@ -207,11 +163,17 @@ def _of_files(files: Iterable[bytes], defaults: SynthesizeOptions) -> Asked:
 def _asked(texts: Sequence[str], digest: Digest, defaults: SynthesizeOptions) -> Asked:
     if not texts:
         raise ProtocolError("missing_field", "items: there are none", param="items")
-    digest.update(_plain(defaults))
+    digest.update(_ordered(defaults).model_dump_json().encode())
     return Asked(tuple(texts), defaults, digest.digest())
 
 
-def _plain(options: SynthesizeOptions) -> bytes:
+def _digest(digest: Digest, item: BatchItem, pauses: Pauses) -> None:
+    for piece in written(_ordered(item)):
+        digest.update(piece.encode())
+        pauses.take()
+    digest.update(b"\n")
+
+
+def _ordered(options: Options) -> Options:
     """The same for the same options, in whatever order they were given."""
-    controls = dict(sorted(options.controls.items()))
-    return options.model_copy(update={"controls": controls}).model_dump_json().encode() + b"\n"
+    return options.model_copy(update={"controls": dict(sorted(options.controls.items()))})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Concatenate, Final, ParamSpec, TextIO, TypeVar
 from ostinato.server.batches.results import Results
 from ostinato.server.batches.store import Store, StoreError
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
@@ -41,8 +43,10 @@ class Keeping:
 
     async def close(self) -> None:
         """Let go of the folder."""
-        await self._on_thread(self._close)
-        self._thread.shutdown()
+        try:
+            await self._on_thread(self._close)
+        finally:
+            self._thread.shutdown()
 
     async def ask(
         self, question: Callable[Concatenate[Store, P], Answer], *values: P.args, **named: P.kwargs
@@ -73,14 +77,20 @@ class Keeping:
             raise StoreError(message) from None
         try:
             self._store = Store(folder / DATABASE)
-            self.results.sweep(self._store.ids())
-            return self._store.put_all_back()
+            ids = self._store.ids()
+            self.results.sweep(ids)
+            lost = self._store.lost({(batch, n) for batch in ids for n in self.results.files(batch)})
+            return lost + self._store.put_all_back()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"data: {str(self._folder)!r} can't be used: {error}") from error
 
     def _close(self) -> None:
         if self._store is not None:
-            self._store.put_all_back()
-            self._store.close()
+            try:
+                self._store.put_all_back()
+            except sqlite3.Error as error:  # the next start puts them back
+                log.warning("the batch queue can't be written: %s", error)
+            finally:
+                self._store.close()
         if self._lock is not None:
             self._lock.close()

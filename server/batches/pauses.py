@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
 
 WORK_S: Final = 0.001  # at once; a step of the engine takes about as long
+
+T = TypeVar("T")
 
 
 class Pauses:
@@ -20,3 +23,11 @@ class Pauses:
         if worked >= WORK_S:
             time.sleep(worked)
             self._since = time.perf_counter()
+
+
+def paced(pieces: Iterable[T]) -> Iterator[T]:
+    """The same pieces, with pauses between them."""
+    pauses = Pauses()
+    for piece in pieces:
+        yield piece
+        pauses.take()

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ostinato.models.config import ModelConfig
+from ostinato.server.batches.item import parse_item, written
+from ostinato.server.batches.pauses import Pauses, paced
 from ostinato.server.limits import SessionLimits
 from ostinato.server.midi import from_midi
 from ostinato.server.pool import Card
-from ostinato.server.protocol import BatchItem, HttpError, HttpErrorDetail, ProtocolError
+from ostinato.server.protocol import BatchItem, HttpError, HttpErrorDetail, ProtocolError, SynthesizeOptions
 from ostinato.server.score import Score, ScoreError, TimedNote, from_notes
 from ostinato.server.sound.formats import choose
 from ostinato.server.steering import Steering
@@ -23,6 +25,7 @@ class Planned:
     """An item as it is kept."""
 
     request: str  # the item as JSON, nothing left open
+    options: str  # the same without notes
     model: str
     seconds: float  # of its sound, releases included
     most_bytes: int  # of its file
@@ -77,7 +80,8 @@ class Planner:
             }
         )
         return Planned(
-            decided.model_dump_json(exclude_defaults=True),
+            "".join(paced(written(decided))),
+            decided.model_dump_json(include=set(SynthesizeOptions.model_fields)),
             model,
             seconds,
             sound.most_bytes(score.samples),
@@ -87,7 +91,7 @@ class Planner:
 
 def recalled(request: str) -> BatchItem:
     """An item that was kept."""
-    return BatchItem.model_validate_json(request)
+    return parse_item(request, "request", Pauses())
 
 
 def synthesis(item: BatchItem, cards: Mapping[str, Card]) -> Synthesis:
@@ -109,7 +113,7 @@ def compose(item: BatchItem, config: ModelConfig) -> Score:
         return from_midi(base64.b64decode(item.midi), config)
     assert item.notes is not None
     return from_notes(
-        (TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in item.notes), config
+        (TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in paced(item.notes)), config
     )
 
 

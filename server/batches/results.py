@@ -39,7 +39,9 @@ class Results:
     def writing(self, path: Path) -> Iterator[BinaryIO]:
         """A file that is there once this is left, on the disk too; not where something goes wrong."""
         part = path.with_name(path.name + PART)
-        path.parent.mkdir(exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(exist_ok=True)
+            _sync(self._folder)
         try:
             with part.open("w+b") as file:
                 yield file
@@ -49,6 +51,12 @@ class Results:
             _sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+    def files(self, batch: str) -> dict[int, Path]:
+        """The files of a batch that are whole, by item."""
+        folder = self._folder / batch
+        paths = folder.iterdir() if folder.exists() else ()
+        return {int(path.name.partition(".")[0]): path for path in paths if path.suffix != PART}
 
     def remove(self, batch: str) -> None:
         """Remove the files of a batch."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ostinato.server.batches.plan import Planned
 
-VERSION: Final = 1
+VERSION: Final = 2
 LISTED: Final = 100  # batches, and failures of one
 SCHEMA: Final = f"""
 CREATE TABLE batches (
@@ -34,6 +34,7 @@ CREATE TABLE items (
     batch INTEGER NOT NULL REFERENCES batches (seq) ON DELETE CASCADE,
     n INTEGER NOT NULL,
     request TEXT NOT NULL,    -- JSON, nothing left open
+    options TEXT NOT NULL,    -- JSON: the same without its notes, which may be thousands
     model TEXT NOT NULL,
     seconds REAL NOT NULL,    -- of its sound
     most_bytes INTEGER NOT NULL,
@@ -76,11 +77,22 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a batch stands, at one moment."""
+
+    kept: Kept
+    tallies: list[Tally]
+    failures: list[tuple[int, str]]  # the first items that failed, each with its error as JSON
+    ahead_s: float  # seconds of sound to be drawn until it is done, if those before it go first
+    models: set[str]  # that its items wait for
+
+
+@dataclass(frozen=True, slots=True)
 class KeptItem:
     """An item."""
 
     n: int
-    request: str
+    options: str  # JSON
     seconds: float
     state: str
     bytes: int | None
@@ -135,9 +147,10 @@ class Store:
                 (batch_id, owner, key, digest, time.time()),
             ).lastrowid
             self._db.executemany(
-                "INSERT INTO items (batch, n, request, model, seconds, most_bytes, warnings) VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO items (batch, n, request, options, model, seconds, most_bytes, warnings)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (seq, n, i.request, i.model, i.seconds, i.most_bytes, json.dumps(i.warnings))
+                    (seq, n, i.request, i.options, i.model, i.seconds, i.most_bytes, json.dumps(i.warnings))
                     for n, i in enumerate(items)
                 ),
             )
@@ -166,6 +179,15 @@ class Store:
         """What is to be drawn until a batch is done, if those before it go first."""
         return self._number(f"SELECT sum(seconds) {OPEN} AND seq <= ?", seq)
 
+    def standing(self, batch_id: str, owner: str) -> Standing | None:
+        """How a batch of an owner stands."""
+        kept = self.named(batch_id, owner)
+        return None if kept is None else self._standing(kept)
+
+    def standings(self, owner: str) -> list[Standing]:
+        """How the last batches of an owner stand, the newest first."""
+        return [self._standing(kept) for kept in self.owned(owner)]
+
     def tallies(self, seq: int) -> list[Tally]:
         """How many items of a batch are in each state."""
         rows = self._db.execute(
@@ -181,7 +203,7 @@ class Store:
     def items(self, seq: int, first: int, limit: int) -> list[KeptItem]:
         """Some items of a batch, in order."""
         query = (
-            "SELECT n, request, seconds, state, bytes, error, warnings"
+            "SELECT n, options, seconds, state, bytes, error, warnings"
             " FROM items WHERE batch = ? AND n >= ? ORDER BY n LIMIT ?"
         )
         return [KeptItem(*row) for row in self._db.execute(query, (seq, first, limit))]
@@ -223,6 +245,32 @@ class Store:
             " AND batch IN (SELECT seq FROM batches WHERE ended IS NULL)"
         ).rowcount
 
+    def give_up(self, models: Iterable[str], accepted_before: float, error: str) -> int:
+        """Fail what waits since then for a model that is none of these: how many items there were."""
+        names = list(models)
+        marks = ",".join("?" * len(names))
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            failed = self._db.execute(
+                f"UPDATE items SET state = 'failed', error = ? WHERE state = 'queued' AND model NOT IN ({marks})"
+                " AND batch IN (SELECT seq FROM batches WHERE ended IS NULL AND created < ?)",
+                (error, *names, accepted_before),
+            ).rowcount
+            if failed:
+                self._end("1")
+        return failed
+
+    def lost(self, there: Collection[tuple[str, int]]) -> int:
+        """What is done but whose file is not among these, by batch and item, waits for its turn again: how many."""
+        query = "SELECT seq, id, n FROM items JOIN batches ON batch = seq WHERE state = 'done' AND NOT cancelled"
+        lost = [(seq, n) for seq, batch_id, n in self._db.execute(query) if (batch_id, n) not in there]
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            again = "UPDATE items SET state = 'queued', bytes = NULL WHERE batch = ? AND n = ?"
+            self._db.executemany(again, lost)
+            self._db.executemany("UPDATE batches SET ended = NULL WHERE seq = ?", {(seq,) for seq, _ in lost})
+        return len(lost)
+
     def cancel(self, seq: int) -> None:
         """Nothing more of a batch is wanted."""
         with self._db:
@@ -248,12 +296,23 @@ class Store:
                 "UPDATE items SET state = ?, bytes = ?, error = ? WHERE batch = ? AND n = ? AND state = 'running'",
                 (state, size, error, claim.seq, claim.n),
             ).rowcount
-            self._db.execute(
-                "UPDATE batches SET ended = ? WHERE seq = ? AND ended IS NULL AND NOT EXISTS"
-                " (SELECT 1 FROM items WHERE batch = seq AND state IN ('queued', 'running'))",
-                (time.time(), claim.seq),
-            )
+            self._end("seq = ?", claim.seq)
         return settled == 1
+
+    def _end(self, condition: str, *values: object) -> None:
+        """Batches that have nothing left to be drawn are over."""
+        self._db.execute(
+            f"UPDATE batches SET ended = ? WHERE {condition} AND ended IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM items WHERE batch = seq AND state IN ('queued', 'running'))",
+            (time.time(), *values),
+        )
+
+    def _standing(self, kept: Kept) -> Standing:
+        if kept.ended is not None:
+            return Standing(kept, self.tallies(kept.seq), self.failures(kept.seq), 0.0, set())
+        query = "SELECT DISTINCT model FROM items WHERE batch = ? AND state = 'queued'"
+        models = {model for (model,) in self._db.execute(query, (kept.seq,))}
+        return Standing(kept, self.tallies(kept.seq), self.failures(kept.seq), self.seconds_ahead(kept.seq), models)
 
     def _batch(self, condition: str, *values: object) -> Kept | None:
         return next(iter(self._batches(condition, *values)), None)

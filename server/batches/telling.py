@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
 
-from ostinato.server.batches.plan import recalled
-from ostinato.server.batches.store import Kept, KeptItem, Tally
+from ostinato.server.batches.pauses import paced
+from ostinato.server.batches.store import Kept, KeptItem, Standing
 from ostinato.server.protocol import (
     BatchCounts,
     BatchFailure,
@@ -16,27 +18,29 @@ from ostinato.server.protocol import (
     BatchState,
     BatchStatus,
     HttpErrorDetail,
+    SynthesizeOptions,
 )
+
+LINES: Final = 64  # of a manifest at once
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a batch moves, in seconds of sound."""
+    """How a batch moves."""
 
-    drawn_s: float  # of items that are being drawn
-    ahead_s: float  # until it is done, others' that go before it among it
-    pace: float | None  # drawn in a second
+    drawn_s: float  # seconds of sound, of items that are being drawn
+    pace: float | None  # seconds of sound drawn in a second
+    served: Collection[str]  # models
 
 
-def status(
-    kept: Kept, tallies: Iterable[Tally], failures: Iterable[tuple[int, str]], course: Course, expiry_s: float
-) -> BatchStatus:
+def status(standing: Standing, course: Course, expiry_s: float) -> BatchStatus:
     """A batch."""
-    by_state = {tally.state: tally for tally in tallies}
+    kept, by_state = standing.kept, {tally.state: tally for tally in standing.tallies}
     counts = BatchCounts(**{state: tally.items for state, tally in by_state.items()})
     audio_s = sum(tally.seconds for tally in by_state.values())
     over_s = sum(by_state[state].seconds for state in ("done", "failed") if state in by_state)
-    known = kept.ended is None and course.pace
+    missing = tuple(sorted(standing.models.difference(course.served)))
+    known = kept.ended is None and course.pace and not missing
     return BatchStatus(
         id=kept.id,
         state=_state(kept, counts),
@@ -44,20 +48,20 @@ def status(
         counts=counts,
         progress=round(min(1.0, (over_s + course.drawn_s) / audio_s), 4),
         audio_s=round(audio_s, 3),
-        eta_s=round(course.ahead_s / course.pace, 1) if known and course.pace else None,
+        eta_s=round((standing.ahead_s - course.drawn_s) / course.pace, 1) if known and course.pace else None,
         created_at=_at(kept.created),
         ended_at=None if kept.ended is None else _at(kept.ended),
         expires_at=None if kept.ended is None else _at(kept.ended + expiry_s),
-        failures=tuple(BatchFailure(item=n, error=_error(error)) for n, error in failures),
+        failures=tuple(BatchFailure(item=n, error=_error(error)) for n, error in standing.failures),
+        missing_models=missing,
     )
 
 
 def item_status(kept: KeptItem) -> BatchItemStatus:
     """An item."""
-    item = recalled(kept.request)
     return BatchItemStatus.model_validate(
         {
-            **item.model_dump(include={"model", "seed", "format", "sample_format", "sample_rate", "controls"}),
+            **SynthesizeOptions.model_validate_json(kept.options).model_dump(),
             "item": kept.n,
             "state": kept.state,
             "audio_s": round(kept.seconds, 3),
@@ -66,6 +70,16 @@ def item_status(kept: KeptItem) -> BatchItemStatus:
             "error": None if kept.error is None else _error(kept.error),
         }
     )
+
+
+def manifest(items: Iterable[KeptItem]) -> Iterator[str]:
+    """How items stand, as a JSON list, some at a time. Takes long, and rests as it goes."""
+    told = paced(item_status(item).model_dump_json() for item in items)
+    before = "[\n"
+    while lines := list(islice(told, LINES)):
+        yield before + ",\n".join(lines)
+        before = ",\n"
+    yield "\n]\n"
 
 
 def _state(kept: Kept, counts: BatchCounts) -> BatchState:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec
 
+from ostinato.server.aside import aside, entered_aside
 from ostinato.server.batches.config import BatchConfig
 from ostinato.server.batches.keeping import Keeping
 from ostinato.server.batches.plan import recalled, synthesis, told
@@ -155,9 +156,9 @@ class Worker:
             mailbox.hang_up()
 
     async def _write(self, job: Job, planned: Synthesis, mailbox: Mailbox, path: Path) -> int:
-        with self._keeping.results.writing(path) as file:
+        async with entered_aside(lambda: self._keeping.results.writing(path)) as file:
             await fill(file, self._counted(job, planned, mailbox), planned.sound, planned.score.samples, planned.tags)
-        return path.stat().st_size
+        return (await aside(path.stat)).st_size
 
     async def _counted(self, job: Job, planned: Synthesis, mailbox: Mailbox) -> AsyncIterator[bytes]:
         sound = planned.sound

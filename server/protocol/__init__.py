@@ -34,6 +34,7 @@ from ostinato.server.protocol.client import (
 )
 from ostinato.server.protocol.errors import CloseCode, Error, ErrorDetail, ErrorKind, ProtocolError
 from ostinato.server.protocol.http import (
+    NOTES,
     HttpError,
     HttpErrorDetail,
     SampleFormat,
@@ -84,6 +85,7 @@ __all__ = [
     "MESSAGES_BURST",
     "MESSAGES_PER_S",
     "MESSAGE_BYTES",
+    "NOTES",
     "SUBPROTOCOL",
     "TOKEN_SUBPROTOCOL",
     "Allowance",

@@ -9,7 +9,14 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from ostinato.server.protocol.http import HttpErrorDetail, SampleFormat, SoundFormat, SynthesizeNote, SynthesizeOptions
+from ostinato.server.protocol.http import (
+    NOTES,
+    HttpErrorDetail,
+    SampleFormat,
+    SoundFormat,
+    SynthesizeNote,
+    SynthesizeOptions,
+)
 from ostinato.server.protocol.message import Message
 
 ITEMS: Final = 10_000  # of a batch at most
@@ -21,7 +28,7 @@ ItemState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled
 class BatchItem(SynthesizeOptions):
     """One sound: a list of notes or a MIDI file, and how it is made."""
 
-    notes: tuple[SynthesizeNote, ...] | None = Field(None, min_length=1, max_length=20_000)
+    notes: tuple[SynthesizeNote, ...] | None = Field(None, min_length=1, max_length=NOTES)
     midi: str | None = None  # a MIDI file as base64
 
     @field_validator("midi")
@@ -85,6 +92,7 @@ class BatchStatus(Message):
     ended_at: str | None
     expires_at: str | None  # when it is forgotten, with its files; None until it is over
     failures: tuple[BatchFailure, ...] = ()  # the first hundred
+    missing_models: tuple[str, ...] = ()  # that items wait for, and that the server does not serve now
 
 
 class BatchItemStatus(Message):

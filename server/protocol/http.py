@@ -14,6 +14,7 @@ from ostinato.server.protocol.message import DURATION_S, Message, Note, Params
 SoundFormat: TypeAlias = Literal["wav", "flac", "ogg", "opus", "mp3", "pcm"]  # ogg: with Vorbis in it
 SampleFormat: TypeAlias = Literal["s16", "s24", "f32"]
 
+NOTES: Final = 20_000  # of a list
 TEXTS: Final = ("model", "format", "sample_format")  # options that are no numbers, in a query
 NUMBERS: Final = ("seed", "sample_rate")
 
@@ -42,7 +43,7 @@ class SynthesizeOptions(Message):
 class SynthesizeRequest(SynthesizeOptions):
     """`POST /v1/audio/synthesize` with a list of notes."""
 
-    notes: tuple[SynthesizeNote, ...] = Field(min_length=1, max_length=20_000)
+    notes: tuple[SynthesizeNote, ...] = Field(min_length=1, max_length=NOTES)
 
 
 class Token(Message):

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Annotated, Final
+from collections.abc import AsyncGenerator, Generator
+from typing import Annotated, BinaryIO, Final
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
+from ostinato.server.aside import aside
 from ostinato.server.attendance import draining
 from ostinato.server.batches.archive import zipped
 from ostinato.server.batches.body import Asked, read_form, read_json
+from ostinato.server.batches.telling import manifest
 from ostinato.server.bodies import content_type, read_body
 from ostinato.server.openapi import BINARY, SOUND, errors, query, reference
 from ostinato.server.protocol import (
@@ -84,24 +85,24 @@ async def post(request: Request, owner: Owner, service: Serving) -> JSONResponse
     if key is not None and not KEY.fullmatch(key):
         message = f"idempotency-key: is of 1 to 255 printable ASCII characters (value: {key[:80]!r})"
         raise ProtocolError("invalid_value", message, param="idempotency-key")
-    with batches.reading():
+    with batches.reading(owner):
         status = await batches.accept(await _read(request, service), owner, key)
     return JSONResponse(status.model_dump(), 202, headers={"Location": f"/v1/batches/{status.id}"})
 
 
-@router.get("/v1/batches", responses=errors(401, 429, 503))
+@router.get("/v1/batches", responses=errors(401, 429, 503, 507))
 async def everything(owner: Owner, service: Serving) -> Batches:
     """The last batches of whoever asks, the newest first."""
     return Batches(batches=tuple(await service.batches.owned(owner)))
 
 
-@router.get("/v1/batches/{batch}", responses=errors(401, 404, 429, 503))
+@router.get("/v1/batches/{batch}", responses=errors(401, 404, 429, 503, 507))
 async def one(batch: str, owner: Owner, service: Serving) -> BatchStatus:
     """How a batch stands."""
     return await service.batches.status(batch, owner)
 
 
-@router.delete("/v1/batches/{batch}", responses=errors(401, 404, 429, 503))
+@router.delete("/v1/batches/{batch}", responses=errors(401, 404, 429, 503, 507))
 async def cancel(batch: str, owner: Owner, service: Serving) -> BatchStatus:
     """Draw no more of a batch, and remove its files. Of one that is cancelled nothing is changed."""
     return await service.batches.cancel(batch, owner)
@@ -110,7 +111,7 @@ async def cancel(batch: str, owner: Owner, service: Serving) -> BatchStatus:
 @router.get(
     "/v1/batches/{batch}/items",
     openapi_extra={"parameters": query(BatchItemsQuery)},
-    responses=errors(400, 401, 404, 429, 503),
+    responses=errors(400, 401, 404, 429, 503, 507),
 )
 async def items(request: Request, batch: str, owner: Owner, service: Serving) -> BatchItems:
     """How its items stand, a page at a time: what was decided of each, its seed among it."""
@@ -129,13 +130,14 @@ async def items(request: Request, batch: str, owner: Owner, service: Serving) ->
 @router.get(
     "/v1/batches/{batch}/items/{item:int}/audio",
     response_class=Response,
-    responses={200: dict(SOUND), **errors(401, 404, 406, 409, 429, 503)},
+    responses={200: dict(SOUND), **errors(401, 404, 406, 409, 429, 503, 507)},
 )
 async def audio(request: Request, batch: str, item: int, owner: Owner, service: Serving) -> Response:
     """The file of an item, in the format that was asked for with it."""
-    path, found = await service.batches.file(batch, owner, item)
+    file, found = await service.batches.file(batch, owner, item)
     accept, media_type = request.headers.get("accept"), CONTAINERS[found.format].media_type
     if not accepts(accept, found.format):
+        file.close()
         raise not_acceptable(accept, [media_type])
     headers = {
         "Content-Type": media_type,
@@ -146,21 +148,19 @@ async def audio(request: Request, batch: str, item: int, owner: Owner, service: 
     }
     if found.warnings:
         headers["Ostinato-Warnings"] = json.dumps(found.warnings[:WARNINGS_SHOWN])
-    return StallingResponse(_stepwise(_pieces(path)), headers, service.settings.stall_s)
+    return StallingResponse(_stepwise(_pieces(file)), headers, service.settings.stall_s)
 
 
 @router.get(
     "/v1/batches/{batch}/audio.zip",
     response_class=Response,
-    responses={200: ZIP, **errors(401, 404, 409, 429, 503)},
+    responses={200: ZIP, **errors(401, 404, 409, 429, 503, 507)},
 )
 async def archive(batch: str, owner: Owner, service: Serving) -> Response:
     """Every file of a batch that is done, and `batch.json`, which tells of every item."""
-    kept, paths, told = await service.batches.files(batch, owner)
-    manifest = json.dumps([item.model_dump() for item in told], indent=1)
-    entries = ((path.name, path) for path in paths)
+    kept, paths, items = await service.batches.files(batch, owner)
     headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="{batch}.zip"'}
-    pieces = _stepwise(zipped(entries, [("batch.json", manifest)], kept.created))
+    pieces = _stepwise(zipped(paths, "batch.json", manifest(items), kept.created))
     return StallingResponse(pieces, headers, service.settings.stall_s)
 
 
@@ -174,13 +174,16 @@ async def _read(request: Request, service: Service) -> Asked:
     return await asyncio.to_thread(read_json, body, config.items)
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _pieces(file: BinaryIO) -> Generator[bytes, None, None]:
+    with file:
         while piece := file.read(CHUNK_BYTES):
             yield piece
 
 
-async def _stepwise(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _stepwise(pieces: Generator[bytes, None, None]) -> AsyncGenerator[bytes, None]:
     """Each piece made off the event loop."""
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        yield piece
+    try:
+        while (piece := await aside(next, pieces, None)) is not None:
+            yield piece
+    finally:
+        await aside(pieces.close)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -29,7 +30,7 @@ from ostinato.server.sending import StallingResponse
 from ostinato.server.service import Service, caller, service_of
 from ostinato.server.sound.accepting import negotiate
 from ostinato.server.sound.formats import choose
-from ostinato.server.sound.streaming import contain, content_length
+from ostinato.server.sound.streaming import contain, content_length, encode
 from ostinato.server.synthesis import Synthesis, admitted, pcm, served
 
 BODY_BYTES: Final = 2 * 1024 * 1024  # a list of 20,000 notes
@@ -47,7 +48,7 @@ ASKED: Final = {
         "content": {JSON_TYPE: {"schema": reference(SynthesizeRequest)}, MIDI_TYPES[0]: {"schema": BINARY}},
     },
 }
-TOLD: Final = {200: dict(SOUND), **errors(400, 401, 404, 406, 408, 413, 415, 429, 503)}
+TOLD: Final = {200: dict(SOUND), **errors(400, 401, 404, 406, 408, 413, 415, 429, 503, 507)}
 
 
 @router.post("/v1/audio/synthesize", response_class=Response, openapi_extra=ASKED, responses=TOLD)
@@ -88,9 +89,6 @@ async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: Model
 
 async def _begin(request: Request, service: Service, owner: str, synthesis: Synthesis) -> Response:
     """Open a session for the score, and answer once it is admitted."""
-    mailbox = Mailbox(service.engine.wake)
-    service.engine.open(synthesis.opening(mailbox, owner))
-    await _wait_for_room(mailbox, request)
     sound, score, tags = synthesis.sound, synthesis.score, synthesis.tags
     headers = {
         "Content-Type": sound.container.media_type,
@@ -103,8 +101,16 @@ async def _begin(request: Request, service: Service, owner: str, synthesis: Synt
         headers["Content-Length"] = str(length)
     if score.warnings:
         headers["Ostinato-Warnings"] = json.dumps(score.warnings[:WARNINGS_SHOWN])
-    pieces = contain(pcm(mailbox), sound, score.samples, tags)
-    return SoundResponse(mailbox, pieces, headers, service.settings.stall_s)
+    mailbox = Mailbox(service.engine.wake)
+    async with AsyncExitStack() as held:
+        if sound.exact:
+            pieces = contain(pcm(mailbox), sound, score.samples, tags)
+        else:
+            await held.enter_async_context(service.scratch.room(sound.most_bytes(score.samples)))
+            pieces = encode(service.scratch.file, pcm(mailbox), sound, score.samples, tags)
+        service.engine.open(synthesis.opening(mailbox, owner))
+        await _wait_for_room(mailbox, request)
+        return SoundResponse(mailbox, pieces, headers, service.settings.stall_s, held.pop_all())
 
 
 async def _wait_for_room(mailbox: Mailbox, request: Request) -> None:
@@ -123,17 +129,23 @@ async def _wait_for_room(mailbox: Mailbox, request: Request) -> None:
 
 
 class SoundResponse(StallingResponse):
-    """Sends pieces as they come. A client that goes away, or stalls, ends the session."""
+    """Sends pieces as they come. A client that goes away, or stalls, ends the session. Then what is held is let go."""
 
     def __init__(
-        self, mailbox: Mailbox, pieces: AsyncIterator[bytes], headers: Mapping[str, str], stall_s: float
+        self,
+        mailbox: Mailbox,
+        pieces: AsyncGenerator[bytes, None],
+        headers: Mapping[str, str],
+        stall_s: float,
+        held: AsyncExitStack,
     ) -> None:
         super().__init__(pieces, headers, stall_s)
-        self._mailbox = mailbox
+        self._mailbox, self._held = mailbox, held
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""
-        await carry(self._mailbox, self.stream_response(send), _until_gone(receive))
+        async with self._held:
+            await carry(self._mailbox, self.stream_response(send), _until_gone(receive))
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from typing import BinaryIO, Final, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import BinaryIO, Final
 
 import numpy as np
 
+from ostinato.server.aside import aside, entered_aside
 from ostinato.server.sound.formats import SoundSpec
 from ostinato.server.sound.tags import Tags
 from ostinato.server.sound.wav import SAMPLE_BYTES, wav_header
 from ostinato.server.sound.writing import SoundWriter
 
-T = TypeVar("T")
 CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -26,15 +23,24 @@ def content_length(spec: SoundSpec, samples: int, tags: Tags) -> int | None:
     return samples * SAMPLE_BYTES + len(_head(spec, samples, tags))
 
 
-async def contain(blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> AsyncIterator[bytes]:
-    """The file that holds these blocks of PCM, in the spec's encoding, piece by piece."""
-    if not spec.exact:
-        async for piece in _encode(blocks, spec, samples, tags):
-            yield piece
-        return
+async def contain(
+    blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags
+) -> AsyncGenerator[bytes, None]:
+    """The file that holds these blocks of PCM, piece by piece, where the spec is exact."""
     yield _head(spec, samples, tags)
     async for block in blocks:
         yield block
+
+
+async def encode(
+    file: Callable[[], BinaryIO], blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags
+) -> AsyncGenerator[bytes, None]:
+    """The same for any spec, made as a file off the event loop first, since its header is written last."""
+    async with entered_aside(file) as opened:
+        await fill(opened, blocks, spec, samples, tags)
+        await aside(opened.seek, 0)
+        while piece := await aside(opened.read, CHUNK_BYTES):
+            yield piece
 
 
 def _head(spec: SoundSpec, samples: int, tags: Tags) -> bytes:
@@ -42,32 +48,11 @@ def _head(spec: SoundSpec, samples: int, tags: Tags) -> bytes:
 
 
 async def fill(file: BinaryIO, blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> None:
-    """Write the file that holds these blocks, as `contain`. Raises OSError."""
+    """Write the file that holds these blocks. Raises OSError."""
     if spec.exact:
         async for piece in contain(blocks, spec, samples, tags):
-            await _whole(file.write, piece)
+            await aside(file.write, piece)
         return
-    with SoundWriter(file, spec, tags) as writer:
+    async with entered_aside(lambda: SoundWriter(file, spec, tags)) as writer:
         async for block in blocks:
-            await _whole(writer.write, np.frombuffer(block, dtype="<f4"))
-
-
-async def _encode(blocks: AsyncIterator[bytes], spec: SoundSpec, samples: int, tags: Tags) -> AsyncIterator[bytes]:
-    """Encoded off the event loop, into a file on disk, since its header is written last."""
-    with tempfile.TemporaryFile() as file:
-        await fill(file, blocks, spec, samples, tags)
-        file.seek(0)
-        while piece := await asyncio.to_thread(file.read, CHUNK_BYTES):
-            yield piece
-
-
-async def _whole(call: Callable[[T], object], value: T) -> None:
-    """A call in a thread, which is over when this is, also where it is cancelled: a file is closed by one at a time."""
-    running = asyncio.create_task(asyncio.to_thread(call, value))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        with suppress(Exception):
-            running.result()
-        raise
+            await aside(writer.write, np.frombuffer(block, dtype="<f4"))

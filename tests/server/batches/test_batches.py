@@ -1,4 +1,4 @@
-"""Batches over HTTP: accepted, drawn, collected, cancelled; and what is refused."""
+"""Batches over HTTP: accepted, drawn, collected, cancelled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from tests.server.batches.posting import FORMATS, all_decoded, decoded, done, ge
 from tests.server.serving import Listener, Serving, eventually, serving
 from tests.songs import as_bytes, canon
 
-NOTE = {"note": 60, "duration_s": 1}
 LONG = {"notes": [{"note": 60, "duration_s": 1800}], "format": "flac"}
 
 
@@ -84,7 +83,6 @@ def test_midi_files_come_as_base64_or_as_a_form(server: Serving) -> None:
 
 def test_all_of_it_comes_as_one_zip(server: Serving) -> None:
     batch = posted(server, [item(n, format=FORMATS[n]) for n in range(3)])
-    assert get(server, f"{batch}/audio.zip").status_code in (200, 409)
     done(server, batch)
     answer = get(server, f"{batch}/audio.zip")
     assert answer.headers["content-type"] == "application/zip"
@@ -116,61 +114,6 @@ def test_a_file_comes_as_it_is_or_not_at_all(server: Serving) -> None:
     refused = get(server, path, headers={"accept": "audio/mpeg"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (406, "not_acceptable")
     assert "audio/flac" in refused.json()["error"]["message"]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "status", "code", "param"),
-    [
-        ({"notes": [NOTE, NOTE, NOTE, {**NOTE, "note": 200}]}, 400, "invalid_value", "notes[3].note"),
-        ({"notes": [{"note": 60, "duration_s": 1, "instrument": "drum"}]}, 400, "invalid_value", "notes[0].instrument"),
-        ({"notes": [{"note": 60, "duration_s": 3600}]}, 400, "invalid_value", "duration_s"),
-        ({"midi": base64.b64encode(b"MThd, but no more").decode()}, 400, "invalid_value", "midi"),
-        (item(0, model="nonesuch"), 404, "unknown_model", "model"),
-        (item(0, format="opus", sample_rate=44100), 400, "unsupported_format", "sample_rate"),
-        (item(0, controls={"gain": 99}), 400, "invalid_value", "controls.gain"),
-        (item(0, colour="red"), 400, "unknown_field", "colour"),
-    ],
-)  # fmt: skip
-def test_one_wrong_item_is_named_and_nothing_is_accepted(
-    server: Serving, wrong: dict[str, Any], status: int, code: str, param: str
-) -> None:
-    before = httpx.get(f"{server.url}/v1/batches").json()
-    answer = post(server, [*(item(n) for n in range(17)), wrong])
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (status, code, f"items[17].{param}")
-    assert error["message"].startswith(f"items[17].{param}: ")
-    after = httpx.get(f"{server.url}/v1/batches").json()
-    assert [b["id"] for b in after["batches"]] == [b["id"] for b in before["batches"]]
-
-
-def test_more_voices_than_a_session_may_have_are_refused_before_they_are_accepted() -> None:
-    chord = {"notes": [{"note": 60 + n, "duration_s": 1} for n in range(3)]}
-    bounds: list[dict[str, Any]] = [{"slots": 2}, {"voices_per_session": 2}]
-    for bound in bounds:
-        with serving(**bound) as server:
-            answer = post(server, [chord])
-            assert (answer.status_code, answer.json()["error"]["param"]) == (413, "items[0].voices")
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "code"),
-    [
-        ("0" * 32, 404, "not_found"),
-        ("0" * 32 + "/items", 404, "not_found"),
-        ("0" * 32 + "/items/0/audio", 404, "not_found"),
-        ("0" * 32 + "/audio.zip", 404, "not_found"),
-        ("../../etc/passwd", 404, "not_found"),
-    ],
-)
-def test_what_is_not_there_is_not_found(server: Serving, path: str, status: int, code: str) -> None:
-    answer = get(server, path)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-
-
-def test_an_item_beyond_the_last_is_not_found(server: Serving) -> None:
-    batch = posted(server, [item(0)])
-    assert get(server, f"{batch}/items/1/audio").status_code == 404
-    assert get(server, f"{batch}/items/one/audio").status_code == 404
 
 
 def test_what_is_not_done_says_when_to_ask_again_and_cancelling_ends_it() -> None:
@@ -220,37 +163,6 @@ def test_a_batch_is_that_of_the_key_that_made_it_and_not_there_for_others() -> N
         assert status(server, batch, headers=alice)["state"] == "done"
 
 
-def test_a_key_has_so_many_batches_at_once() -> None:
-    with serving(batches_per_key=1) as server:
-        first = posted(server, [LONG])
-        refused = post(server, [item(0)])
-        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_batches")
-        assert int(refused.headers["retry-after"]) > 0
-        httpx.delete(f"{server.url}/v1/batches/{first}")
-        done(server, posted(server, [item(0)]))
-
-
-def test_bodies_and_items_have_bounds() -> None:
-    with serving(batch_items=2, batch_bytes=4096) as server:
-        assert post(server, [item(0)] * 3).json()["error"]["code"] == "over_limit"
-        big = post(server, [item(0, controls={}), {"notes": item(0)["notes"] * 200}])
-        assert (big.status_code, big.json()["error"]["code"]) == (413, "body_too_big")
-        plain = httpx.post(f"{server.url}/v1/batches", content=b"{}", headers={"content-type": "text/plain"})
-        assert (plain.status_code, plain.json()["error"]["code"]) == (415, "unsupported_type")
-        form = {"files": ("a.mid", as_bytes(canon(1.0)))}
-        unknown = httpx.post(f"{server.url}/v1/batches", files=form, data={"colour": "red"})
-        assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "colour")
-
-
-def test_a_disk_without_room_is_told_before_anything_is_accepted() -> None:
-    with serving(least_free_bytes=2**60) as server:
-        answer = post(server, [item(0)])
-        error = answer.json()["error"]
-        assert (answer.status_code, error["code"], error["param"]) == (507, "no_space", "items")
-        assert str(2**60) in error["message"]
-        assert httpx.get(f"{server.url}/v1/batches").json()["batches"] == []
-
-
 def test_a_batch_is_forgotten_with_its_files_some_time_after_it_is_over() -> None:
     with serving(batch_expiry_s=0.5) as server:
         batch = posted(server, [item(0)])
@@ -263,18 +175,10 @@ def test_a_data_folder_is_one_servers_alone_and_the_other_serves_all_else(tmp_pa
         done(first, posted(first, [item(0)]))
         refused = post(second, [item(0)])
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_batches")
-        assert str(tmp_path) in refused.json()["error"]["message"]
+        assert int(refused.headers["retry-after"]) > 0
         assert synthesized(second, **item(0)).status_code == 200
     with serving(data=tmp_path) as third:
         assert len(httpx.get(f"{third.url}/v1/batches").json()["batches"]) == 1
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("here")
-    with serving(data=tmp_path / "file" / "data") as server:
-        error = post(server, [item(0)]).json()["error"]
-        assert error["code"] == "no_batches"
-        assert "file/data" in error["message"]
 
 
 def test_a_draining_server_accepts_no_batch_and_puts_back_what_it_draws(tmp_path: Path) -> None:
@@ -336,11 +240,3 @@ def test_what_cannot_be_written_now_is_written_once_it_can(monkeypatch: pytest.M
         files.unlink()
         files.with_name("elsewhere").rename(files)
         assert done(server, batch)["counts"]["done"] == 5
-
-
-def test_a_page_of_another_site_makes_no_batch_though_browsers_let_it_post_forms(server: Serving) -> None:
-    for origin in ("https://elsewhere.example", "null"):
-        answer = httpx.post(
-            f"{server.url}/v1/batches", files={"files": ("a.mid", as_bytes(canon(1.0)))}, headers={"origin": origin}
-        )
-        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "wrong_origin")

@@ -16,7 +16,7 @@ from ostinato.server.batches.store import Claim, Store, StoreError
 
 
 def planned(model: str = "tiny") -> Planned:
-    return Planned('{"seed": 1}', model, 2.0, 1000)
+    return Planned('{"seed": 1}', "{}", model, 2.0, 1000)
 
 
 def filled(store: Store, name: str, owner: str = "", items: int = 3, key: str | None = None) -> None:
