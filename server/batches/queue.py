@@ -19,7 +19,8 @@ from ostinato.server.batches.config import BatchConfig
 from ostinato.server.batches.keeping import Keeping
 from ostinato.server.batches.pauses import paced
 from ostinato.server.batches.plan import Planned, Planner, told
-from ostinato.server.batches.store import Kept, KeptItem, Standing, Store, StoreError
+from ostinato.server.batches.rows import Kept, KeptItem, Standing
+from ostinato.server.batches.store import Store, StoreError
 from ostinato.server.batches.telling import Course, item_status, status
 from ostinato.server.batches.worker import Worker
 from ostinato.server.engine import Engine

@@ -9,11 +9,11 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ostinato.server.batches.plan import Planned
+from ostinato.server.batches.rows import Claim, Kept, KeptItem, Standing, Tally
 
 VERSION: Final = 2
 LISTED: Final = 100  # batches, and failures of one
@@ -47,69 +47,17 @@ CREATE TABLE items (
 CREATE INDEX items_by_state ON items (batch, state, n, model, seconds, most_bytes);
 PRAGMA user_version = {VERSION};
 """
+# what a queue of version 1 lacks
+MIGRATION: Final = f"""
+ALTER TABLE items ADD COLUMN options TEXT NOT NULL DEFAULT '{{}}';
+UPDATE items SET options = json_remove(request, '$.notes', '$.midi');
+PRAGMA user_version = {VERSION};
+"""
 OPEN: Final = "FROM items JOIN batches ON batch = seq WHERE ended IS NULL AND state IN ('queued', 'running')"
 
 
 class StoreError(Exception):
     """A database that can't be used; the message tells why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A batch."""
-
-    seq: int
-    id: str
-    owner: str
-    digest: bytes
-    created: float  # seconds since 1970
-    ended: float | None
-    cancelled: int  # 1: it is
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Items of a batch in one state."""
-
-    state: str
-    items: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a batch stands, at one moment."""
-
-    kept: Kept
-    tallies: list[Tally]
-    failures: list[tuple[int, str]]  # the first items that failed, each with its error as JSON
-    ahead_s: float  # seconds of sound to be drawn until it is done, if those before it go first
-    models: set[str]  # that its items wait for
-
-
-@dataclass(frozen=True, slots=True)
-class KeptItem:
-    """An item."""
-
-    n: int
-    options: str  # JSON
-    seconds: float
-    state: str
-    bytes: int | None
-    error: str | None  # JSON
-    warnings: str  # JSON
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An item that is somebody's turn."""
-
-    seq: int
-    batch: str
-    n: int
-    request: str
-    seconds: float
-    most_bytes: int
 
 
 class Store:
@@ -128,6 +76,8 @@ class Store:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 self._db.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+            elif version == 1:
+                self._db.executescript(f"BEGIN;{MIGRATION}COMMIT;")
             elif version != VERSION:
                 raise StoreError(f"{path} is of version {version}; this server has {VERSION}")
         except sqlite3.Error as error:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from ostinato.server.batches.pauses import paced
-from ostinato.server.batches.store import Kept, KeptItem, Standing
+from ostinato.server.batches.rows import Kept, KeptItem, Standing
 from ostinato.server.protocol import (
     BatchCounts,
     BatchFailure,

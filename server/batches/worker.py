@@ -16,7 +16,8 @@ from ostinato.server.aside import aside, entered_aside
 from ostinato.server.batches.config import BatchConfig
 from ostinato.server.batches.keeping import Keeping
 from ostinato.server.batches.plan import recalled, synthesis, told
-from ostinato.server.batches.store import Claim, Store
+from ostinato.server.batches.rows import Claim
+from ostinato.server.batches.store import Store
 from ostinato.server.engine import Engine
 from ostinato.server.mailbox import Mailbox
 from ostinato.server.pcm import SAMPLE_BYTES

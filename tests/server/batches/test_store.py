@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.server.batches.plan import Planned
-from ostinato.server.batches.store import Claim, Store, StoreError
+from ostinato.server.batches.rows import Claim
+from ostinato.server.batches.store import Store, StoreError
+from ostinato.server.protocol import SynthesizeOptions
 
 
 def planned(model: str = "tiny") -> Planned:
@@ -138,3 +140,46 @@ def test_a_database_of_another_version_or_none_is_refused(tmp_path: Path) -> Non
     (tmp_path / "none").write_bytes(b"no database, and long enough for that to be seen" * 99)
     with pytest.raises(StoreError, match="not a database"):
         Store(tmp_path / "none")
+
+
+def test_a_queue_of_the_first_version_is_carried_on(tmp_path: Path) -> None:
+    first = Store(tmp_path / "queue")
+    request = f'{{"model":"tiny","seed":{2**64 - 1},"format":"flac","sample_rate":44100,"notes":[{{"note":60.0}}]}}'
+    first.add("a", "", None, b"", [Planned(request, "", "tiny", 2.0, 1000)])
+    first.close()
+    with sqlite3.connect(tmp_path / "queue") as older:
+        older.execute("ALTER TABLE items DROP COLUMN options")
+        older.execute("PRAGMA user_version = 1")
+    second = Store(tmp_path / "queue")
+    (kept,) = second.items(1, 0, 9)
+    assert SynthesizeOptions.model_validate_json(kept.options) == SynthesizeOptions(
+        model="tiny", seed=2**64 - 1, format="flac", sample_rate=44100
+    )
+    assert claimed(second).request == request
+
+
+def test_what_waits_for_no_served_model_for_too_long_is_given_up(store: Store) -> None:
+    store.add("a", "", None, b"", [planned("other"), planned("tiny")])
+    filled(store, "b")
+    assert store.give_up(["tiny"], time.time() - 60.0, "{}") == 0
+    assert store.give_up(["tiny"], time.time() + 60.0, "{}") == 1
+    kept = store.named("a", "")
+    assert kept is not None
+    assert kept.ended is None
+    assert claimed(store).n == 1
+    assert store.give_up([], time.time() + 60.0, "{}") == 3
+    kept = store.named("b", "")
+    assert kept is not None
+    assert kept.ended is not None
+
+
+def test_what_is_done_and_has_no_file_waits_again(store: Store) -> None:
+    filled(store, "a", items=2)
+    store.finish(claimed(store), 10)
+    store.finish(claimed(store), 10)
+    assert store.lost({("a", 0), ("a", 1)}) == 0
+    assert store.lost({("a", 1)}) == 1
+    kept = store.named("a", "")
+    assert kept is not None
+    assert kept.ended is None
+    assert claimed(store).n == 0
