@@ -6,6 +6,7 @@ import typer
 
 from ostinato.clients.cli.benching import bench
 from ostinato.clients.cli.budgeting import budget
+from ostinato.clients.cli.comparing import compare
 from ostinato.clients.cli.drafting import draft
 from ostinato.clients.cli.faults import Commands, bad_input
 from ostinato.clients.cli.loading import load
@@ -43,6 +44,7 @@ for command in (
     load,
     bench,
     budget,
+    compare,
     startup,
     models,
     data,

@@ -24,7 +24,7 @@ def budget(
     measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Time models, or only reckon.")] = True,
     json: Json = False,
 ) -> None:
-    """Tell what of real time a cost per sample leaves, and where the installed models stand on one core of this machine."""
+    """Tell what of real time a cost per sample leaves, and where the installed models stand on a core of this one."""
     from ostinato.models.benching.budget import Budget, explained, standings, table
     from ostinato.models.checkpoint import CheckpointError
     from ostinato.models.config import ConfigError
