@@ -23,7 +23,7 @@ from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.guard import ConnectionLimit, OriginCheck
 from ostinato.server.keys import Keys
-from ostinato.server.openapi import add_models, drop_invented
+from ostinato.server.openapi import add_models, drop_invented, summarise
 from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
 from ostinato.server.protocol import BatchRequest, ProtocolError, SynthesizeRequest
@@ -71,6 +71,7 @@ class Application(FastAPI):
             document = super().openapi()
             add_models(document, BODIES)
             drop_invented(document)
+            summarise(document)
         return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:

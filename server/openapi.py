@@ -71,6 +71,13 @@ def drop_invented(document: dict[str, Any]) -> None:
         document["components"]["schemas"].pop(name, None)
 
 
+def summarise(document: dict[str, Any]) -> None:
+    """Let each route be called by the first sentence of what it is described by, not by its function's name."""
+    for methods in document["paths"].values():
+        for route in methods.values():
+            route["summary"] = route.get("description", route["summary"]).partition("\n")[0].rstrip(".")
+
+
 def _parameter(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "required": False, "schema": dict(field)}
     if field.get("type") == "object":

@@ -63,7 +63,8 @@ def stream_faults() -> Iterator[None]:
     except RefusedError as error:
         again = error.error.retry_after_s
         later = "" if again is None else f"; try again in {again:.0f} s"
-        raise Fault(f"the server refused: {error}{later}", ExitCode.REFUSED) from error
+        key = "; OSTINATO_API_KEY holds the key" if error.error.error.type == "not_authorised" else ""
+        raise Fault(f"the server refused: {error}{key}{later}", ExitCode.REFUSED) from error
     except (StreamError, PlaybackError) as error:
         raise Fault(str(error), ExitCode.OTHER) from error
 

@@ -69,7 +69,8 @@ class Keeping:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StoreError(f"data: {str(self._folder)!r} is another server's") from None
+            message = f"data: {str(self._folder)!r} is another server's; OSTINATO_DATA names a folder"
+            raise StoreError(message) from None
         try:
             self._store = Store(folder / DATABASE)
             self.results.sweep(self._store.ids())
