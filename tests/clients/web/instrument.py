@@ -152,6 +152,11 @@ class Instrument:
         found: dict[str, Any] = self.page.evaluate("() => app.player.last ?? {}")
         return found
 
+    @property
+    def received(self) -> int:
+        """Samples of the session that had reached the worklet when it last reported."""
+        return int(self.counted().get("received", 0))
+
     def hear(self, samples: int) -> dict[str, Any]:
         """Wait until so many samples of the session have reached the worklet; its report."""
         reached = "count => app.player.last?.received >= count"
@@ -227,5 +232,5 @@ def pitch(sound: NDArray[np.float64], sample_rate: float = RATE) -> float:
 
 def settled_pitch(instrument: Instrument) -> float:
     """Of what is heard once another 0.6 s have reached the worklet: the MIDI note, with its fraction."""
-    instrument.hear(instrument.counted().get("received", 0) + round(0.6 * RATE))
+    instrument.hear(instrument.received + round(0.6 * RATE))
     return pitch(instrument.sound())

@@ -38,7 +38,7 @@ def test_a_cut_link_is_carried_on_to_the_byte(browser: Browser) -> None:
         instrument.until("playing live")
         instrument.page.keyboard.down("a")
         for _ in range(2):
-            before = instrument.hear(instrument.counted()["received"] + 22_050)["received"]
+            before = instrument.hear(instrument.received + 22_050)["received"]
             proxy.break_()
             after = instrument.hear(before + 22_050)
         assert after["discontinuities"] == 0
@@ -64,7 +64,7 @@ def test_a_note_let_go_while_the_link_is_lost_does_not_hang(browser: Browser, st
         instrument.page.keyboard.up("a")
         proxy.to(port)
         instrument.until("playing live")
-        instrument.hear(instrument.counted()["received"] + 44_100)
+        instrument.hear(instrument.received + 44_100)
         assert not instrument.handed()[-1].pcm.any()
 
 
@@ -123,6 +123,23 @@ def test_who_waits_is_told_the_place_in_the_line(browser: Browser) -> None:
             instrument.until("playing live")
 
 
+def test_what_is_steered_in_the_line_holds_once_there_is_room(browser: Browser) -> None:
+    with serving(page=FOLDER, slots=4, queue=4) as server, Listener(server) as other:
+        other.start(voices=4).hear_until(SessionCreated)
+        with opened(browser, server.url) as instrument:
+            instrument.until_told("You are number 1 in line")
+            bend = instrument.page.locator("[name=bend]")
+            bend.evaluate("bend => { bend.value = -100; bend.dispatchEvent(new Event('input')); }")
+            assert instrument.notes() == []
+            other.socket.close()
+            instrument.until("playing live")
+            instrument.page.keyboard.down("a")
+            assert instrument.notes() == [("on", 60)]
+            asked, *told = [m for m in instrument.said if m["type"] in ("session.start", "control.update", "note.on")]
+            assert asked["controls"]["bend"] == 0
+            assert told[0]["params"]["bend"] == -100  # before the note
+
+
 def test_a_server_that_stops_tells_when_and_then_that_it_is_gone(browser: Browser) -> None:
     with serving(page=FOLDER) as server, opened(browser, server.url) as instrument:
         instrument.until("playing live")
@@ -134,7 +151,10 @@ def test_a_server_that_stops_tells_when_and_then_that_it_is_gone(browser: Browse
 
 def test_a_key_is_asked_for_and_kept_nowhere(browser: Browser) -> None:
     unauthorised = "status of 401"  # which Chromium puts on the console
-    with serving(page=FOLDER, api_key=KEY) as server, opened(browser, server.url, unauthorised) as instrument:
+    with (
+        serving(page=FOLDER, api_key=KEY) as server,
+        opened(browser, server.url, unauthorised) as instrument,
+    ):
         page = instrument.page
         expect(page.locator("#lock-why")).to_contain_text("a key is needed")
         page.get_by_label("Key", exact=True).fill("a wrong key, long enough")

@@ -39,7 +39,7 @@ def test_a_note_let_go_falls_silent(browser: Browser, stage: Serving) -> None:
         instrument.page.keyboard.down("a")
         instrument.hear(22_050)
         instrument.page.keyboard.up("a")
-        instrument.hear(instrument.counted()["received"] + 44_100)
+        instrument.hear(instrument.received + 44_100)
         handed = instrument.handed()
         assert max(abs(handed[10].pcm)) > 100
         assert not np.concatenate([frame.pcm for frame in handed])[-4410:].any()
