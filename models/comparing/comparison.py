@@ -19,7 +19,7 @@ from ostinato.models.benching.timing import Stopwatch, steady_frames, time_in_tu
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.comparing.ways import Way
 from ostinato.models.training.choosing import of_each
-from ostinato.models.training.dataset import Dataset, Recording, check_fit, read_dataset
+from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
 from ostinato.models.training.evaluating import check_instruments
 from ostinato.models.training.evaluation import Case, baseline, compare, measure_sound
 from ostinato.models.training.kinds import kinds_of
@@ -37,6 +37,7 @@ class Plan:
     """How much is played and timed."""
 
     notes: int = 2  # of each instrument, that training left out
+    likely: int = 1  # of each instrument, whose likelihood is told
     seconds: float = 1.0  # that each way is timed alone, and again together
     together: int = 16  # streams
     seed: int = 0
@@ -102,10 +103,12 @@ def run(ways: Sequence[Way], data: Path, plan: Plan, told: Callable[[str], None]
     for way in ways:
         check_fit(dataset, way.checkpoint.config.network, data)
         check_instruments([i.name for i in dataset.instruments], dataset, way.checkpoint)
+    cases = held_out(dataset, ways[0].checkpoint, plan.notes)
+    if not cases:
+        raise DatasetError(f"{data}: no note was left out of training, so there is none to compare on")
     told("timing")
     costs = time_costs(ways, plan)
-    cases = held_out(dataset, ways[0].checkpoint, plan.notes)
-    likely = _likelihoods(ways, [case.recording for case in cases], told)
+    likely = _likelihoods(ways, [c.recording for c in held_out(dataset, ways[0].checkpoint, plan.likely)], told)
     rows = []
     for way, cost in zip(ways, costs, strict=True):
         told(f"playing {way.name}")
