@@ -103,10 +103,10 @@ def standings(models: tuple[str, ...], *, block: int, seconds: float, at_once: i
     found = []
     for checkpoint, pair, timed in zip(checkpoints, samplers, watches, strict=True):
         config, rate = checkpoint.config, checkpoint.config.network.sample_rate
-        budgets = [Budget(rate, w.timing.median_us / s.slots, block) for s, w in zip(pair, timed, strict=True)]
+        alone, together = (Budget(rate, w.timing.median_us / s.slots, block) for s, w in zip(pair, timed, strict=True))
         build = pair[0].build
         row = (config.name, config.strategy, build.engine, build.precision, config.network.macs_per_sample)
-        found.append(Standing(*row, *budgets, at_once))
+        found.append(Standing(*row, alone, together, at_once))
     return found
 
 

@@ -66,8 +66,15 @@ def _plot(axes: Axes, rows: Sequence[Row]) -> None:
     for row in rows:
         if row.quality and row.cost:
             face = colours[row.model] if row.precision == "int8" else "none"
-            at = {"marker": MARKERS.get(row.engine or "", "o"), "markerfacecolor": face, "linestyle": "none"}
-            axes.plot(row.cost.rtf, row.quality.log_mel_db, color=colours[row.model], label=row.name, **at)
+            axes.plot(
+                row.cost.rtf,
+                row.quality.log_mel_db,
+                color=colours[row.model],
+                label=row.name,
+                marker=MARKERS.get(row.engine or "", "o"),
+                markerfacecolor=face,
+                linestyle="none",
+            )
         elif row.quality:
             axes.axhline(row.quality.log_mel_db, color="#888888", linewidth=1, linestyle=":", label="excitation alone")
 
