@@ -10,8 +10,8 @@ term more, so a running activation
     a_1 = c + U z,  a_{i+1} = a_i + W_{.,i} x_i
 
 makes all n conditionals cost O(nd), where summing anew for each costs O(n^2 d). Three ways to them stand here: `direct`
-sums anew, `running` is the recursion as a sampler walks it, and `at_once` the same recursion as one cumulative sum, for
-training. They agree to rounding.
+sums anew, `running` is the recursion as a sampler walks it, and `at_once` takes all sums as one product, for training.
+They agree to rounding.
 """
 
 from __future__ import annotations
@@ -101,15 +101,18 @@ def running(nade: Nade, samples: Tensor, context: Tensor | None = None, known: T
 
 
 def at_once(nade: Nade, samples: Tensor, context: Tensor | None = None, known: Tensor | None = None) -> Tensor:
-    """The same for all places together: n d products and a cumulative sum."""
-    start = nade.begin(context, samples.shape[:-1])[..., None, :]
-    terms = samples[..., :-1, None] * nade.weight[:-1]  # [..., n - 1, d]
-    activations = nn.functional.pad(terms.cumsum(dim=-2), (0, 0, 1, 0)) + start  # [..., n, d]
+    """The same for all places together, as training wants it: each place's sum is a row of one product.
+
+    More arithmetic than the recursion's where n is large, but matrix units do all of it at once. The batch lies last.
+    """
+    leading, n = samples.shape[:-1], samples.shape[-1]
+    earlier = torch.ones(n, n, dtype=samples.dtype, device=samples.device).tril(-1)[..., None]
+    past = earlier * samples.reshape(-1, n).t()  # [n, n, N]: row i holds x_{<i}, then zeros
+    activations = nade.weight.t() @ past + nade.begin(context, leading).reshape(-1, nade.bias.shape[0]).t()  # [n, d, N]
     if nade.known is not None and known is not None:
-        activations = activations + nade.known(known)
-    outputs = torch.einsum("...nd,npd->...np", activations.sigmoid(), nade.output["weight"])
-    shifted: Tensor = outputs + nade.output["bias"]
-    return shifted
+        activations = activations + nade.known.weight @ known.reshape(-1, n, known.shape[-1]).permute(1, 2, 0)
+    parameters: Tensor = nade.output["weight"] @ activations.sigmoid() + nade.output["bias"][..., None]  # [n, P, N]
+    return parameters.permute(2, 0, 1).reshape(*leading, n, -1)
 
 
 def log_prob(parameters: Tensor, conditional: Conditional, samples: Tensor) -> Tensor:

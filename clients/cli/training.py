@@ -66,6 +66,9 @@ def train(
         float | None,
         typer.Option(callback=within(1e-7, 1.0), help="Of the layers, at its highest. Default: the recipe's."),
     ] = None,
+    strategy: Annotated[
+        Literal["wavenet", "nade"], typer.Option(help="What draws the samples. Default: a WaveNet.")
+    ] = "wavenet",
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
@@ -94,6 +97,7 @@ def train(
                 device=device,
                 threads=threads,
                 seed=seed,
+                strategy=strategy,
                 learning_rate=Settings.learning_rate if learning_rate is None else learning_rate,
                 resume=resume,
             )

@@ -16,6 +16,7 @@ from ostinato.models.benching.limits import Limits
 from ostinato.models.benching.roofline import PRECISIONS, Precision, Work, roofline_us, work_of_step
 from ostinato.models.benching.timing import Stopwatch, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import WaveNetConfig
 from ostinato.models.sampling.choose import open_sampler
 from ostinato.models.sampling.contract import Build
 
@@ -140,7 +141,10 @@ def _precisions(plan: Plan, checkpoint: Checkpoint, engine: Engine) -> tuple[Pre
 def _subject(plan: Plan, checkpoint: Checkpoint, engine: Engine, precision: Precision, streams: int) -> _Subject:
     asked = precision if engine == "native" else "auto"  # the others have one of their own for each device
     sampler, _ = open_sampler(checkpoint, engine, plan.device, streams, asked, plan.threads)
-    work = work_of_step(checkpoint.config.network, precision, streams) if engine == "native" else None
+    network = checkpoint.config.network
+    work = (
+        work_of_step(network, precision, streams) if engine == "native" and isinstance(network, WaveNetConfig) else None
+    )
     return _Subject(sampler.build, precision, streams, Stopwatch(sampler, streams), work)
 
 

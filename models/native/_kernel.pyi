@@ -21,6 +21,8 @@ class Shape:
     local_widths: list[int]
     global_entries: int
     global_channels: int
+    units: int
+    parameters: int
 
 class Pool:
     """Slots over one packed model. Arrays are C-contiguous and of the very dtype, or refused with TypeError."""

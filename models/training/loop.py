@@ -23,13 +23,13 @@ from torch import Tensor
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, parse_config
+from ostinato.models.networks import make_network
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
 from ostinato.models.training.crops import Corpus, CropPlan
 from ostinato.models.training.dataset import Recording
 from ostinato.models.training.gaps import Gaps
 from ostinato.models.training.initial import initialise
 from ostinato.models.training.losses import losses
-from ostinato.models.wavenet import WaveNet
 
 MOST_SKIPPED: Final = 20
 UNREADABLE: Final = (  # what reading a file that is no saved run, or a broken one, ends in
@@ -55,7 +55,7 @@ class Settings:
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
-    past_weight: float = 0.85  # of the last sample when played, against that in training
+    past_weight: float = 0.85  # of what was drawn before when played, against that in training
     noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
@@ -89,7 +89,7 @@ class Trainer:
         self.corpus = Corpus(recordings, config.network, self.device)
         self.gaps = Gaps([r.note for r in recordings])
         torch.manual_seed(self.settings.seed)
-        network = WaveNet(config.network)
+        network = make_network(config)
         initialise(network, config.instruments)
         self.network = network.to(self.device)
         self.average = {name: weight.detach().clone() for name, weight in self.network.state_dict().items()}
@@ -152,7 +152,7 @@ class Trainer:
         Where training left a loop that barely dies out, or met none like it, this one forgets.
         """
         tensors = {name: w.cpu().numpy().copy() for name, w in self.average.items()}
-        tensors["input.weight"][:, 0] *= self.settings.past_weight
+        self.network.lighten_past(tensors, self.settings.past_weight)
         return Checkpoint(self.config, tensors)
 
     def save(self, path: Path) -> None:

@@ -21,6 +21,40 @@ class Packer {
     return m;
   }
 
+  // What a NADE's activation starts from, given its context.
+  Matrix context(int inputs, int units) {
+    Matrix m = blank(inputs, units);
+    put(m, 0, 0, units, {"nade.context.weight", units, inputs});
+    put_bias(0, 0, units, {"nade.bias", units});
+    return m;
+  }
+
+  // The conditional of one place of a frame.
+  Matrix conditional(int place) {
+    const int p = shape_.parameters, every = shape_.hop * p;
+    Matrix m = blank(shape_.units, p);
+    put(m, 0, place * p, p, {"nade.output.weight", every, shape_.units});
+    put_bias(0, place * p, p, {"nade.output.bias", every});
+    return m;
+  }
+
+  // What each sample of a frame adds to the activation, a row each.
+  const float* additions() {
+    const int d = shape_.units, row = padded(d, pad_outputs);
+    float* rows = layout_.take(static_cast<std::size_t>(shape_.hop) * row);
+    const float* data = find<float>(tensors_, "nade.weight", static_cast<std::size_t>(shape_.hop) * d);
+    for (int i = 0; rows && i < shape_.hop; ++i) std::copy_n(data + i * d, d, rows + i * row);
+    return rows;
+  }
+
+  // The harmonics' share of a NADE's activation.
+  Matrix known() {
+    const int waves = 2 * shape_.harmonics;
+    Matrix m = blank(waves, shape_.units);
+    if (waves) put(m, 0, 0, shape_.units, {"nade.known.weight", shape_.units, waves});
+    return m;
+  }
+
   // Filter outputs first, gate outputs from the padded residual width on.
   Matrix dilated(int layer, int tap) {
     const int r = shape_.residual, half = padded(r, pad_outputs);
@@ -174,8 +208,10 @@ void PackedModel::lay_out_floats(const Shape& shape, const Tensors& tensors, Lay
   }
   layers_.back().skip = packer.plain("layers." + std::to_string(layers - 1) + ".skip", r, s, shape.bias);
   for (std::size_t i = 0; i + 1 < shape.head_widths.size(); ++i) {
-    heads_.push_back(
-        packer.plain("head." + std::to_string(i), shape.head_widths[i], shape.head_widths[i + 1], true));
+    const int inputs = shape.head_widths[i], outputs = shape.head_widths[i + 1];
+    const bool context = shape.units && i + 2 == shape.head_widths.size();
+    heads_.push_back(context ? packer.context(inputs, outputs)
+                             : packer.plain("head." + std::to_string(i), inputs, outputs, true));
     widest_read_ = std::max(widest_read_, heads_.back().outputs);
   }
   for (int i = 0; i < layers; ++i) {
@@ -184,11 +220,25 @@ void PackedModel::lay_out_floats(const Shape& shape, const Tensors& tensors, Lay
   }
 }
 
+void PackedModel::lay_out_nade(const Shape& shape, const Tensors& tensors, Layout& layout) {
+  Packer packer(shape, tensors, layout);
+  conditionals_.clear();
+  model_.nade.frame = packer.plain("input", shape.hop, shape.residual, shape.bias);
+  model_.excitation = packer.known();
+  model_.nade.weights = packer.additions();
+  for (int place = 0; place < shape.hop; ++place) conditionals_.push_back(packer.conditional(place));
+  model_.nade.output = conditionals_.data();
+}
+
 void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& layout) {
   Packer packer(shape, tensors, layout);
   local_.clear();
-  model_.excitation = packer.excitation();
-  model_.input = packer.input_column();
+  if (shape.units) {
+    lay_out_nade(shape, tensors, layout);
+  } else {
+    model_.excitation = packer.excitation();
+    model_.input = packer.input_column();
+  }
   widest_read_ = model_.skip;
   if (together_)
     lay_out_integers(shape, tensors, layout);
@@ -206,7 +256,7 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     widest_control_ = std::max(widest_control_, local_.back().outputs);
   }
   model_.global_entries_table = packer.embedding();
-  model_.levels = model_.head == HeadKind::mu_law ? packer.levels(shape.head_widths.back()) : nullptr;
+  model_.levels = model_.head == HeadKind::mu_law ? packer.levels(shape.parameters) : nullptr;
 }
 
 PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kernel& kernel)
@@ -215,6 +265,9 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
   if (shape.tone_harmonics && (shape.local_widths.size() < 2 || shape.head == "mu_law"))
     throw std::invalid_argument("tone_harmonics: " + std::to_string(shape.tone_harmonics) +
                                 ", and no control network states them or the head has no means");
+  if (shape.units && (shape.units != shape.head_widths.back() || together_))
+    throw std::invalid_argument("units: " + std::to_string(shape.units) +
+                                ", and head_widths end in another width or the weights are int8");
   model_.sample_rate = shape.sample_rate;
   model_.hop = shape.hop;
   model_.residual = padded(shape.residual, pad_outputs);
@@ -228,7 +281,8 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
   model_.global_entries = shape.global_entries;
   model_.global_channels = shape.global_channels;
   model_.head_layers = static_cast<std::int32_t>(shape.head_widths.size() - 1);
-  model_.parameters = shape.head_widths.back();
+  model_.parameters = shape.parameters;
+  model_.nade.units = padded(shape.units, pad_outputs);
   model_.head = head_kind(shape.head);
   model_.components = model_.head == HeadKind::logistics ? model_.parameters / 3 : model_.parameters;
   model_.draws = model_.head == HeadKind::mu_law ? 1 : 2;
@@ -266,6 +320,8 @@ void PackedModel::place_rings(const Shape& shape) {
       place(layers_[i]);
     at += length * model_.residual;
   }
+  model_.nade.past = at;
+  if (shape.units) at += padded(shape.hop, pad_outputs);
   ring_bytes_ = static_cast<std::size_t>(at) * (together_ ? 1 : sizeof(float));
 }
 

@@ -5,9 +5,10 @@ import torch
 
 from ostinato.models.config import Instrument, ModelConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.steered import control_features
 from ostinato.models.training.initial import FAINT, QUIET, initialise
 from ostinato.models.training.recipe import instrument_config
-from ostinato.models.wavenet import WaveNet, control_features
+from ostinato.models.wavenet import WaveNet
 
 ONE = Instrument(name="one", low=60, high=84)
 TWO = Instrument(name="two", low=50, high=80)
@@ -19,7 +20,7 @@ def config_of(*instruments: Instrument) -> ModelConfig:
 
 def started(config: ModelConfig) -> WaveNet:
     torch.manual_seed(0)
-    network = WaveNet(config.network)
+    network = WaveNet(config.wavenet)
     initialise(network, config.instruments)
     return network
 
@@ -88,8 +89,8 @@ def test_each_instrument_meets_the_steps_somewhere_else() -> None:
 
 
 def test_a_model_without_control_network_or_range_can_be_started() -> None:
-    network = config_of(ONE).network.model_copy(update={"local": None, "tone": None})
+    network = config_of(ONE).wavenet.model_copy(update={"local": None, "tone": None})
     initialise(WaveNet(network), (ONE,))
     point = Instrument(name="one", low=60, high=60)
-    network = config_of(point).network
+    network = config_of(point).wavenet
     initialise(WaveNet(network), (point,))

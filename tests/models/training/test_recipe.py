@@ -29,7 +29,7 @@ def test_several_instruments_have_a_vector_each(count: int) -> None:
 
 
 def test_it_is_small_enough_to_be_drawn_in_real_time_and_to_be_shipped() -> None:
-    network = instrument_config(INSTRUMENTS, name="some").network
+    network = instrument_config(INSTRUMENTS, name="some").wavenet
     assert network.residual_channels <= 32
     assert network.macs_per_sample < 150_000
     assert 4 * sum(math.prod(shape) for shape in network.shapes.values()) <= 8 * 2**20
@@ -37,20 +37,20 @@ def test_it_is_small_enough_to_be_drawn_in_real_time_and_to_be_shipped() -> None
 
 
 def test_the_past_it_hears_is_shorter_than_the_shortest_note_that_is_kept() -> None:
-    network = instrument_config(INSTRUMENTS, name="some").network
+    network = instrument_config(INSTRUMENTS, name="some").wavenet
     assert network.receptive_field < 0.1 * SAMPLE_RATE
 
 
 @pytest.mark.parametrize("count", [1, 8])
 def test_the_tone_alone_knows_the_phase(count: int) -> None:
-    network = instrument_config(INSTRUMENTS[:count], name="some").network
+    network = instrument_config(INSTRUMENTS[:count], name="some").wavenet
     assert network.tone is not None
     assert network.excitation is None
     assert network.input_channels == 1
 
 
 def test_silence_can_be_silent() -> None:
-    head = instrument_config(INSTRUMENTS, name="some").network.head
+    head = instrument_config(INSTRUMENTS, name="some").wavenet.head
     assert head.kind == "logistics"
     assert head.log_scale_min == QUIETEST
     assert math.exp(QUIETEST) < 2.0**-16
