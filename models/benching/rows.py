@@ -17,7 +17,7 @@ from ostinato.models.benching.roofline import PRECISIONS, Precision, Work, roofl
 from ostinato.models.benching.timing import Stopwatch, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import WaveNetConfig
-from ostinato.models.sampling.choose import open_sampler
+from ostinato.models.sampling.choose import WAVENET_ALONE, open_sampler
 from ostinato.models.sampling.contract import Build
 
 Engine: TypeAlias = Literal["torch", "native", "fused", "naive"]
@@ -124,6 +124,7 @@ def _compare(plan: Plan, checkpoint: Checkpoint, streams: int, limits: Limits | 
         _subject(plan, checkpoint, engine, precision, streams)
         for engine in plan.measured_engines
         if engine != "naive" or streams == 1 or plan.engines
+        if plan.engines or engine not in WAVENET_ALONE or checkpoint.config.strategy == "wavenet"
         for precision in _precisions(plan, checkpoint, engine)
     ]
     time_in_turn([subject.stopwatch for subject in subjects], plan.seconds)
