@@ -69,6 +69,9 @@ def train(
     strategy: Annotated[
         Literal["wavenet", "nade"], typer.Option(help="What draws the samples. Default: a WaveNet.")
     ] = "wavenet",
+    steering: Annotated[
+        str | None, typer.Option(help="A model, by name or folder, whose control network to begin with.")
+    ] = None,
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
@@ -98,6 +101,7 @@ def train(
                 threads=threads,
                 seed=seed,
                 strategy=strategy,
+                steering=steering,
                 learning_rate=Settings.learning_rate if learning_rate is None else learning_rate,
                 resume=resume,
             )

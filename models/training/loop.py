@@ -98,12 +98,28 @@ class Trainer:
         # on a GPU a step of this small a network is mostly launches, unless they are fused
         self._losses = losses if self.device.type == "cpu" else torch.compile(losses, dynamic=False)
 
+    def take_steering(self, other: Checkpoint) -> None:
+        """Begin with the control network, tone and instruments of another model, whatever it draws its samples by.
+
+        Raises:
+            TrainingError: where it has others.
+        """
+        own = self.config.network.steering_shapes()
+        if other.config.network.steering_shapes() != own:
+            raise TrainingError(f"{other.config.name}: steered by a network of another shape")
+        if [i.name for i in other.config.instruments] != [i.name for i in self.config.instruments]:
+            raise TrainingError(f"{other.config.name}: plays other instruments")
+        weights = self.network.state_dict()
+        for name in own:
+            taken = torch.from_numpy(other.tensors[name].copy())
+            weights[name].copy_(taken)
+            self.average[name].copy_(taken)
+
     def _groups(self) -> tuple[list[list[Tensor]], list[float]]:
         """The parameters of the stack and of what steers it, and the learning rate of each."""
-        steering = ("local.", "tone.", "global.")
-        named = list(self.network.named_parameters())
-        stack: list[Tensor] = [weight for name, weight in named if not name.startswith(steering)]
-        rest: list[Tensor] = [weight for name, weight in named if name.startswith(steering)]
+        steering, named = self.config.network.steering_shapes(), list(self.network.named_parameters())
+        stack: list[Tensor] = [weight for name, weight in named if name not in steering]
+        rest: list[Tensor] = [weight for name, weight in named if name in steering]
         return [stack, rest], [self.settings.learning_rate, self.settings.tone_rate]
 
     @property

@@ -12,6 +12,7 @@ import torch
 
 from ostinato.models.checkpoint import save_checkpoint
 from ostinato.models.config import ModelConfig
+from ostinato.models.registry import load_name_or_folder
 from ostinato.models.training.budget import Budget
 from ostinato.models.training.crops import CropPlan
 from ostinato.models.training.dataset import Dataset, check_fit, read_dataset
@@ -30,6 +31,8 @@ SETTINGS: Final[dict[Strategy, Settings]] = {
 }
 """How each strategy is trained."""
 
+SLOWLY: Final = 0.1  # of the learning rate of what steers, where it has learnt already
+
 GPU_CROPS: Final = CropPlan(count=64, samples=8192)
 GPU_HOPS: Final = 16384
 
@@ -45,6 +48,7 @@ def train(
     seed: int = 0,
     learning_rate: float = Settings.learning_rate,
     strategy: Strategy = "wavenet",
+    steering: str | None = None,
     resume: bool = False,
     config: ModelConfig | None = None,
 ) -> Path:
@@ -53,9 +57,14 @@ def train(
     `out` gets the averaged weights with their config, `state.pt` to resume from (both about every minute), and
     `loss.png`. `device` is cpu or cuda. The model is named after `out`, and plays the data set's instruments.
 
+    With `steering`, a model's name or folder, the run begins with that one's control network and tone, and changes them
+    slowly.
+
     Raises:
         DatasetError: where the data set is missing or broken.
-        TrainingError: where there is nothing to resume, or the loss is not finite for long.
+        TrainingError: where there is nothing to resume, the loss is not finite for long, or `steering` is of another
+            shape.
+        UnknownModelError: where `steering` is neither.
     """
     state = out / STATE
     if state.is_file() and not resume:
@@ -71,9 +80,13 @@ def train(
     settings = replace(SETTINGS[config.strategy], seed=seed, learning_rate=learning_rate)
     if device == "cuda":
         settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
+    if steering is not None:
+        settings = replace(settings, tone_rate=settings.tone_rate * SLOWLY)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
     if resume:
         trainer.resume(state)
+    elif steering is not None:
+        trainer.take_steering(load_name_or_folder(steering))
     out.mkdir(parents=True, exist_ok=True)
     run(trainer, out)
     return out
