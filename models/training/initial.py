@@ -22,6 +22,8 @@ STEPS: Final = 0.75  # share of the control network's units that begin as steps 
 @torch.no_grad()
 def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> None:
     """Set the scales of the head and of the tone, and the steps of the control network."""
+    if isinstance(network, NadeNetwork):
+        start_alike(network)
     start_quiet(network)
     if network.tone is not None:
         start_faint(network.tone)
@@ -29,6 +31,15 @@ def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> 
         first = network.local[0]
         assert isinstance(first, nn.Linear)
         spread_over_pitch(first, min(i.low for i in instruments), max(i.high for i in instruments))
+
+
+def start_alike(network: NadeNetwork) -> None:
+    """Begin with one conditional for all places of a frame.
+
+    Each place has its own, learnt from few samples; where they differ by chance, a hum at the rate of hops is heard.
+    """
+    for weight in network.nade.output.values():
+        weight[:] = weight[:1].clone()
 
 
 def start_quiet(network: SteeredNetwork) -> None:

@@ -54,12 +54,12 @@ def test_every_option_is_handed_on(called: dict[str, Any], monkeypatch: pytest.M
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     result = run(
         "--data", "a", "-o", "b", "--minutes", "3", "--device", "cuda", "--threads", "2", "--learning-rate", "0.002",
-        "--seed", "9",
+        "--seed", "9", "--strategy", "nade", "--steering", "default",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert called == {
         "data": Path("a"), "out": Path("b"), "minutes": 3.0, "steps": None, "device": "cuda", "threads": 2,
-        "learning_rate": 0.002, "seed": 9, "resume": False,
+        "learning_rate": 0.002, "strategy": "nade", "steering": "default", "seed": 9, "resume": False,
     }  # fmt: skip
 
 
