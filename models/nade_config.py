@@ -31,14 +31,19 @@ class NadeConfig(NetworkConfig):
 
     @property
     def head_widths(self) -> tuple[int, ...]:
-        """Widths from the skip sum to the NADE's context, both included."""
+        """Widths from the skip sum to what it gives to the NADE's context, both included."""
         return (self.skip_channels, *self.head_hidden)
+
+    @property
+    def context_channels(self) -> int:
+        """What the NADE's context is made of: what the stack says, and the frame before as it is."""
+        return self.head_widths[-1] + self.hop
 
     @property
     def macs_per_sample(self) -> int:
         """Multiply-adds of one sample of one stream, without the per-hop conditioning; a frame's are shared out."""
         frame = self.hop * self.residual_channels + self.stack_macs
-        frame += sum(a * b for a, b in pairwise((*self.head_widths, self.units)))
+        frame += sum(a * b for a, b in pairwise(self.head_widths)) + self.context_channels * self.units
         tone = 2 * self.tone.harmonics if self.tone else 0
         own = self.units * (1 + self.known_channels + self.head.parameters)
         return tone + own + -(-frame // self.hop)
@@ -52,7 +57,7 @@ class NadeConfig(NetworkConfig):
         shapes["nade.weight"], shapes["nade.bias"] = (self.hop, self.units), (self.units,)
         shapes["nade.output.weight"] = (self.hop, self.head.parameters, self.units)
         shapes["nade.output.bias"] = (self.hop, self.head.parameters)
-        shapes["nade.context.weight"] = (self.units, self.head_widths[-1])
+        shapes["nade.context.weight"] = (self.units, self.context_channels)
         if self.known_channels:
             shapes["nade.known.weight"] = (self.units, self.known_channels)
         return shapes

@@ -1,6 +1,6 @@
 """A NADE over frames of audio: of each hop its samples one after another, all from one hidden activation.
 
-    z_f = stack(u_{<f}, controls)               a gated causal stack, whose step is a frame
+    z_f = (stack(u_{<f}, controls), u_{f-1})    a gated causal stack, whose step is a frame, and the last frame itself
     a_1 = c + U z_f,  a_{i+1} = a_i + W_{.,i} u_i
     h_i = sigmoid(a_i + E e_i),  parameters of u_i = V_i h_i + b_i
 
@@ -58,24 +58,26 @@ class NadeNetwork(SteeredNetwork):
         self.input = nn.Linear(config.hop, config.residual_channels, bias=config.bias)
         self.layers = nn.ModuleList(Layer(config, i) for i in range(config.layers))
         self.head = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.nade = Nade(config.hop, config.units, config.head.parameters, widths[-1], config.known_channels)
+        self.nade = Nade(
+            config.hop, config.units, config.head.parameters, config.context_channels, config.known_channels
+        )
 
     def known(self, waves: Tensor) -> Tensor | None:
         """Waves [..., 2 waves] -> what a sample's conditional sees of its own time [..., 2K]."""
         return lowest(waves, self.config.excitation.harmonics) if self.config.excitation else None
 
-    def read_out(self, skip: Tensor) -> Tensor:
-        """Skip sum [..., S] -> the NADE's context [..., Z]."""
+    def read_out(self, skip: Tensor, before: Tensor) -> Tensor:
+        """Skip sum [..., S] and the frame before [..., n] -> the NADE's context [..., Z]."""
         context = skip.relu()
         for layer in self.head:
             context = layer(context).relu()
-        return context
+        return torch.cat((context, before), dim=-1)
 
     def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:
         """Head parameters of what the tone leaves: left [B, T], waves [B, T, 2 waves] -> [B, T, P]."""
         frames = left.unflatten(1, (-1, self.config.hop))  # type: ignore[no-untyped-call]
         before = nn.functional.pad(frames, (0, 0, 1, 0))[:, :-1]  # [B, F, n]
-        context = self.read_out(run_layers(self.layers, self.input(before), steering.condition, 1))
+        context = self.read_out(run_layers(self.layers, self.input(before), steering.condition, 1), before)
         known = self.known(waves)
         if known is not None:
             known = known.unflatten(1, (-1, self.config.hop))  # type: ignore[no-untyped-call]
@@ -85,6 +87,7 @@ class NadeNetwork(SteeredNetwork):
         """The frames before, and the samples before in a frame."""
         for name in ("input.weight", "nade.weight"):
             tensors[name][...] *= weight
+        tensors["nade.context.weight"][:, -self.config.hop :] *= weight
 
     def silence(self, slots: int, device: torch.device) -> NadeState:
         """The state of so many streams that have drawn nothing."""
@@ -100,7 +103,7 @@ class NadeNetwork(SteeredNetwork):
         conditions = layer_conditions(self.layers, steering.condition)
         step = state.clock // self.config.hop
         skip = step_layers(self.layers, state.rings, step, active, self.input(state.frame), conditions)
-        return Running(self.nade.begin(self.read_out(skip)))
+        return Running(self.nade.begin(self.read_out(skip, state.frame)))
 
     def step_sample(
         self, state: NadeState, active: Tensor, place: int, previous: Tensor, waves: Tensor, hop: Running

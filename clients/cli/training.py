@@ -85,7 +85,6 @@ def train(
 
         from ostinato.models.training import running
         from ostinato.models.training.dataset import DatasetError
-        from ostinato.models.training.loop import Settings
 
         if device == "cuda" and not torch.cuda.is_available():
             raise Fault("--device: 'cuda' was asked for, but torch finds no GPU here")
@@ -102,7 +101,7 @@ def train(
                 seed=seed,
                 strategy=strategy,
                 steering=steering,
-                learning_rate=Settings.learning_rate if learning_rate is None else learning_rate,
+                learning_rate=learning_rate,
                 resume=resume,
             )
 

@@ -78,7 +78,7 @@ def nade(instruments: int) -> NadeConfig:
         head=LogisticsHead(components=2, log_scale_min=QUIETEST),
         local=LocalConditioning(hidden=(256, 256), channels=32),
         global_=voices(instruments),
-        excitation=ExcitationConfig(harmonics=4),
+        excitation=ExcitationConfig(harmonics=16),
         tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
     )

@@ -26,8 +26,7 @@ SAVE_EVERY_S: Final = 60.0
 
 SETTINGS: Final[dict[Strategy, Settings]] = {
     "wavenet": Settings(),
-    # its means are sums of sigmoids and can't run away, so less noise is enough; a crop costs a tenth
-    "nade": Settings(crops=CropPlan(count=8, samples=4096), noise=(-2.0, 0.0), past_weight=1.0),
+    "nade": Settings(crops=CropPlan(count=8), hops=1024, learning_rate=2e-3),  # a sample of it costs a tenth
 }
 """How each strategy is trained."""
 
@@ -46,7 +45,7 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     seed: int = 0,
-    learning_rate: float = Settings.learning_rate,
+    learning_rate: float | None = None,
     strategy: Strategy = "wavenet",
     steering: str | None = None,
     resume: bool = False,
@@ -77,7 +76,9 @@ def train(
     config = config or config_of(dataset, out, strategy)
     check_fit(dataset, config.network, data)
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
-    settings = replace(SETTINGS[config.strategy], seed=seed, learning_rate=learning_rate)
+    settings = replace(SETTINGS[config.strategy], seed=seed)
+    if learning_rate is not None:
+        settings = replace(settings, learning_rate=learning_rate)
     if device == "cuda":
         settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
     if steering is not None:

@@ -69,6 +69,7 @@ struct IntegerHead {
 struct Nade {
   std::int32_t units;   // padded; 0 where each sample runs the stack
   Matrix frame;         // hop -> residual: the frame before enters the stack
+  Matrix before;        // hop -> units: and the activation, as it is
   const float* weights; // [hop][units]: what each sample of a frame adds to the running activation
   const Matrix* output; // hop of them: units -> head parameters
   std::int64_t past;    // where the frame lies, floats from the start of a slot's rings

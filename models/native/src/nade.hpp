@@ -31,7 +31,9 @@ inline Rows begin_frame(const Model& m, const Scratch& s, const Stream* streams,
   const Rows hidden = evenly(s.hidden, m.residual, count);
   fill(hidden, m.residual, 0.0f);
   dense(m.nade.frame, frames, hidden, hidden);
-  return run_stack(m, s, {by_frame, count, 0, 1});
+  const Rows activation = run_stack(m, s, {by_frame, count, 0, 1});
+  dense(m.nade.before, frames, activation, activation);
+  return activation;
 }
 
 // The last sample into the activation, where it is of this hop; then the head parameters of the one at `at`.

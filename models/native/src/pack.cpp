@@ -39,10 +39,8 @@ void PackedModel::lay_out_floats(const Shape& shape, const Tensors& tensors, Lay
   layers_.back().skip = packer.plain("layers." + std::to_string(layers - 1) + ".skip", r, s, shape.bias);
   for (std::size_t i = 0; i + 1 < shape.head_widths.size(); ++i) {
     const int inputs = shape.head_widths[i], outputs = shape.head_widths[i + 1];
-    const bool last = i + 2 == shape.head_widths.size();
-    const std::string name = "head." + std::to_string(i);
-    heads_.push_back(shape.units && last ? packer.affine("nade.context.weight", "nade.bias", inputs, outputs)
-                                         : packer.affine(name + ".weight", name + ".bias", inputs, outputs));
+    const bool context = shape.units && i + 2 == shape.head_widths.size();
+    heads_.push_back(context ? packer.context(inputs) : packer.plain("head." + std::to_string(i), inputs, outputs, true));
     widest_read_ = std::max(widest_read_, heads_.back().outputs);
   }
   for (int i = 0; i < layers; ++i) {

@@ -10,6 +10,14 @@ class NadePacker : public Packer {
  public:
   using Packer::Packer;
 
+  // The frame before, as it is, into the activation.
+  Matrix before() {
+    const int d = shape_.units, n = shape_.hop, stack = shape_.head_widths[shape_.head_widths.size() - 2];
+    Matrix m = blank(n, d);
+    put(m, 0, 0, d, {"nade.context.weight", d, stack + n, 1, 0, stack, n});
+    return m;
+  }
+
   // The conditional of one place of a frame.
   Matrix conditional(int place) {
     const int p = shape_.parameters, every = shape_.hop * p;
@@ -43,6 +51,7 @@ void PackedModel::lay_out_nade(const Shape& shape, const Tensors& tensors, Layou
   NadePacker packer(shape, tensors, layout);
   conditionals_.clear();
   model_.nade.frame = packer.plain("input", shape.hop, shape.residual, shape.bias);
+  model_.nade.before = packer.before();
   model_.excitation = packer.known();
   model_.nade.weights = packer.additions();
   for (int place = 0; place < shape.hop; ++place) conditionals_.push_back(packer.conditional(place));

@@ -19,10 +19,12 @@ class Packer {
     return m;
   }
 
-  Matrix affine(const std::string& weight, const std::string& bias, int inputs, int outputs) {
-    Matrix m = blank(inputs, outputs);
-    put(m, 0, 0, outputs, {weight, outputs, inputs});
-    put_bias(0, 0, outputs, {bias, outputs});
+  // What the stack says of it, into a NADE's activation.
+  Matrix context(int inputs) {
+    const int d = shape_.units;
+    Matrix m = blank(inputs, d);
+    put(m, 0, 0, d, {"nade.context.weight", d, inputs + shape_.hop, 1, 0, 0, inputs});
+    put_bias(0, 0, d, {"nade.bias", d});
     return m;
   }
 
