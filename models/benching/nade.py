@@ -28,6 +28,7 @@ INPUTS: Final = (512, 1024, 2048, 4096, 8192)
 UNITS: Final = 32
 BATCH: Final = 512
 ROUNDS: Final = 3
+SECONDS: Final = 2.0  # a way that is quicker is timed again until it has had so long in a round
 Way = Callable[[nade.Nade, Tensor], Tensor]
 WAYS: Final[dict[str, Way]] = {"direct": nade.direct, "running": nade.running}
 
@@ -53,26 +54,38 @@ class Report:
 
 
 @torch.no_grad()
-def measure(inputs: Sequence[int] = INPUTS, units: int = UNITS, batch: int = BATCH, rounds: int = ROUNDS) -> Report:
+def measure(
+    inputs: Sequence[int] = INPUTS,
+    units: int = UNITS,
+    batch: int = BATCH,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+) -> Report:
     """Time both ways at each n, in turn, so that what slows a round slows both."""
     rows = []
     for n in inputs:
         torch.manual_seed(n)
         model = nade.Nade(n, units, Bernoulli().parameters)
         samples = (torch.rand(n, batch) < 0.5).float().t()  # so that what one step reads of the batch lies together
-        seconds = {way: min(timed(run, model, samples) for _ in range(rounds)) for way, run in WAYS.items()}
+        took: dict[str, list[float]] = {way: [] for way in WAYS}
+        for _ in range(rounds):
+            for way, run in WAYS.items():
+                took[way] += timed(run, model, samples, seconds)
         rows += [
-            Measured(way, n, seconds[way], counted(run, model, samples[0].contiguous())) for way, run in WAYS.items()
+            Measured(way, n, min(took[way]), counted(run, model, samples[0].contiguous())) for way, run in WAYS.items()
         ]
     slopes = {way: slope([r for r in rows if r.way == way]) for way in WAYS}
     return Report(units, batch, tuple(rows), slopes)
 
 
-def timed(way: Way, model: nade.Nade, samples: Tensor) -> float:
-    """Seconds of one likelihood of a batch."""
-    began = time.perf_counter()
-    nade.log_prob(way(model, samples), Bernoulli(), samples)
-    return time.perf_counter() - began
+def timed(way: Way, model: nade.Nade, samples: Tensor, seconds: float) -> list[float]:
+    """Seconds of each likelihood of a batch, at least one, and as many as fit into so long."""
+    took: list[float] = []
+    while not took or sum(took) + took[-1] < seconds:
+        began = time.perf_counter()
+        nade.log_prob(way(model, samples), Bernoulli(), samples)
+        took.append(time.perf_counter() - began)
+    return took
 
 
 def counted(way: Way, model: nade.Nade, sample: Tensor) -> int:

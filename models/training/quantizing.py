@@ -68,7 +68,7 @@ def quantize(*, model: str = "default", data: Path = Path("data/orchestra"), pla
     plan = plan or Plan()
     folder, dataset = folder_of(model), read_dataset(data)
     checkpoint = load_uncalibrated(folder)
-    check_fit(dataset, checkpoint.config.network, data)
+    check_fit(dataset, checkpoint.config.wavenet, data)
     check_instruments([i.name for i in dataset.instruments], dataset, checkpoint)
     trained = _some(dataset.of_split(Split.TRAIN), plan.trained)
     held_out = _some([r for r in dataset.recordings if r.note.split is not Split.TRAIN], plan.held_out)

@@ -13,6 +13,7 @@ from ostinato.models.config import NadeConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.native import _kernel
+from ostinato.models.sampling.contract import Sampler
 from ostinato.models.sampling.native import NativeSampler, kernel_shape
 from ostinato.models.sampling.torch_sampler import TorchSampler
 from tests.models.sampling.networks import controls_for, frames_for, nade_checkpoints
@@ -52,7 +53,8 @@ def test_probe_equals_the_parallel_forward(checkpoint: Checkpoint, seed: int) ->
     samples = frames * checkpoint.config.network.hop
     forced = (np.random.default_rng(seed).standard_normal(samples) * 0.2).astype(np.float32)
     expected = forward(checkpoint, KEY, controls, forced)
-    for sampler in (TorchSampler(checkpoint, 2), *(NativeSampler(checkpoint, 2, isa) for isa in ISAS)):
+    samplers: list[Sampler] = [TorchSampler(checkpoint, 2), *(NativeSampler(checkpoint, 2, isa) for isa in ISAS)]
+    for sampler in samplers:
         sampler.reset(1, KEY)
         found = sampler.probe(1, controls, forced)
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * max(1.0, float(np.abs(expected).max())))
@@ -101,7 +103,7 @@ def test_what_the_kernel_cannot_run_is_refused_by_name(checkpoint: Checkpoint) -
     shape = kernel_shape(checkpoint.config.network)
     less = {name: tensor for name, tensor in checkpoint.tensors.items() if name != "nade.output.bias"}
     with pytest.raises(ValueError, match=r"tensors: nade\.output\.bias is missing"):
-        _kernel.Pool(shape, less, 1)
+        _kernel.Pool(shape, {**less}, 1)
     shape.units += 1
     with pytest.raises(ValueError, match="units: "):
-        _kernel.Pool(shape, dict(checkpoint.tensors), 1)
+        _kernel.Pool(shape, {**checkpoint.tensors}, 1)
