@@ -5,6 +5,8 @@ import torch
 
 from ostinato.models.config import Instrument, ModelConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.nade_network import NadeNetwork
+from ostinato.models.networks import make_network
 from ostinato.models.steered import control_features
 from ostinato.models.training.initial import FAINT, QUIET, initialise
 from ostinato.models.training.recipe import instrument_config
@@ -55,6 +57,19 @@ def test_what_is_drawn_begins_below_the_size_of_its_scale() -> None:
     skip = torch.randn(50, network.config.skip_channels)
     log_scales = network.read_out(skip).chunk(3, dim=-1)[2]
     assert (log_scales + 1).abs().max() < 0.5
+
+
+def test_all_places_of_a_nades_frame_begin_with_one_conditional() -> None:
+    config = instrument_config([ONE], name="some", strategy="nade")
+    torch.manual_seed(0)
+    network = make_network(config)
+    initialise(network, config.instruments)
+    assert isinstance(network, NadeNetwork)
+    weight, bias = network.nade.output["weight"], network.nade.output["bias"]
+    assert torch.equal(weight, weight[:1].expand_as(weight))
+    assert float(weight.detach().abs().max()) > 0
+    assert (bias[:, -2:] == -1).all()  # log-scales
+    assert not torch.equal(network.nade.weight[0], network.nade.weight[1])
 
 
 def test_without_a_tone_the_samples_themselves_begin_quiet() -> None:

@@ -4,11 +4,13 @@ import math
 
 import pytest
 
-from ostinato.models.config import Instrument
+from ostinato.models.config import Instrument, NadeConfig
 from ostinato.models.controls import FRAME
-from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, instrument_config
+from ostinato.models.networks import make_network
+from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, Strategy, instrument_config
 from ostinato.models.wavenet import WaveNet
 
+STRATEGIES: list[Strategy] = ["nade", "wavenet"]
 INSTRUMENTS = [Instrument(name=f"number {i}", low=40 + i, high=80) for i in range(8)]
 
 
@@ -49,8 +51,20 @@ def test_the_tone_alone_knows_the_phase(count: int) -> None:
     assert network.input_channels == 1
 
 
-def test_silence_can_be_silent() -> None:
-    head = instrument_config(INSTRUMENTS, name="some").wavenet.head
+def test_a_nade_is_smaller_and_is_steered_as_the_wavenet_is() -> None:
+    config, plain = (instrument_config(INSTRUMENTS, name="some", strategy=s) for s in STRATEGIES)
+    assert isinstance(config.network, NadeConfig)
+    assert config.strategy == "nade"
+    assert config.network.steering_shapes() == plain.network.steering_shapes()
+    assert config.network.macs_per_sample < plain.network.macs_per_sample / 10
+    assert 4 * sum(math.prod(shape) for shape in config.network.shapes.values()) < 10**6
+    assert config.network.receptive_field < 0.1 * SAMPLE_RATE
+    assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_silence_can_be_silent(strategy: Strategy) -> None:
+    head = instrument_config(INSTRUMENTS, name="some", strategy=strategy).network.head
     assert head.kind == "logistics"
     assert head.log_scale_min == QUIETEST
     assert math.exp(QUIETEST) < 2.0**-16
