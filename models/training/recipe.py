@@ -19,7 +19,8 @@ from ostinato.models.config import (
 
 Strategy: TypeAlias = Literal["wavenet", "nade"]
 
-TEMPERATURE: Final = 0.6  # about where the default instruments are as noisy as their recordings, in the mean
+TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4}
+"""About where the default instruments are as noisy as their recordings, in the mean."""
 RELEASE_S: Final = 0.3
 QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
 SAMPLE_RATE: Final = 44100
@@ -41,7 +42,7 @@ def instrument_config(
         licence=licence,
         description=description,
         release_s=RELEASE_S,
-        temperature=TEMPERATURE,
+        temperature=TEMPERATURES[strategy],
         instruments=tuple(instruments),
         network=wavenet(len(instruments)) if strategy == "wavenet" else nade(len(instruments)),
     )
