@@ -26,6 +26,7 @@ from ostinato.models.heads import Head
 from ostinato.models.noise import as_int64, phase_start, voice_key
 from ostinato.models.registry import folder_of
 from ostinato.models.sampling.native import NativeSampler
+from ostinato.models.sampling.torch_sampler import build_wavenet
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
 from ostinato.models.training.likelihood import network_of
 from ostinato.models.training.playing import play_notes
@@ -122,7 +123,7 @@ class Drafter:
         self.config, self.progress = draft_config(model.config), Progress()
         torch.manual_seed(self.settings.seed)
         self._teacher = network_of(model, "float32")
-        self.network = WaveNet(self.config.network)
+        self.network = WaveNet(self.config.wavenet)
         steering = {name: w for name, w in self._teacher.state_dict().items() if name.startswith(STEERING)}
         self.network.load_state_dict(steering, strict=False)
         own = [w for name, w in self.network.named_parameters() if not name.startswith(STEERING)]
@@ -174,7 +175,7 @@ class Drafter:
 
 def context_hops(model: Checkpoint) -> int:
     """Hops that a model's distribution depends on before the present one, and the one that its tone glides from."""
-    return math.ceil(model.config.network.receptive_field / model.config.network.hop) + 1
+    return math.ceil(model.config.wavenet.receptive_field / model.config.network.hop) + 1
 
 
 def draw(head: Head, parameters: Tensor, rng: np.random.Generator) -> Tensor:
@@ -211,7 +212,7 @@ def measure(
 def calibrate(model: Checkpoint, draft: Checkpoint, settings: Settings) -> Checkpoint:
     """The draft with what int8 needs, from the model's playing; what int8 costs is measured on other notes."""
     playing = play(model, settings, HELD_OUT + 1)
-    network = network_of(draft, "float32")
+    network = build_wavenet(draft, torch.device("cpu"))
     with torch.no_grad(), reaching(network) as reached:
         network(playing.samples, playing.frames, playing.phase)
     calibrated = replace(draft, calibration=reached())
