@@ -97,7 +97,7 @@ MODELS = {
         head={"kind": "gaussian"}, head_hidden=[], kernel_size=3, excitation=None, bias=False, units=20
     ),
 }
-WITHOUT_NADE = ("naive", "fused", "int8")
+WITHOUT_NADE = ("naive", "fused", "int8", "speculative")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
