@@ -3,8 +3,8 @@
 Times the likelihood of a batch at n = 512 .. 8192 inputs, with every activation summed anew and with the running one,
 and fits the slopes of log time over log n, 2 and 1 by the counts. What is timed is a whole pass over the n conditionals
 of a binary NADE, sigmoids and outputs included, one call to torch for each step and place: over d units and a batch so
-wide that a step's arithmetic outweighs the interpreter's share of it. The multiply-adds beside the times are counted as
-torch is asked for them.
+wide that a step's arithmetic outweighs the interpreter's share of it. It is CPU time, so that what else the machine
+does counts little. The multiply-adds beside the times are counted as torch is asked for them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Measured:
 
     way: str
     inputs: int
-    seconds: float  # of a batch, the fastest of the rounds
+    seconds: float  # CPU time of a batch, the least of the rounds
     multiply_adds: int  # with W, of one sample of the batch, counted
 
 
@@ -79,12 +79,12 @@ def measure(
 
 
 def timed(way: Way, model: nade.Nade, samples: Tensor, seconds: float) -> list[float]:
-    """Seconds of each likelihood of a batch, at least one, and as many as fit into so long."""
+    """CPU seconds of each likelihood of a batch, at least one, and as many as fit into so long."""
     took: list[float] = []
     while not took or sum(took) + took[-1] < seconds:
-        began = time.perf_counter()
+        began = time.process_time()
         nade.log_prob(way(model, samples), Bernoulli(), samples)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     return took
 
 
