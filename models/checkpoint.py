@@ -52,7 +52,7 @@ class Checkpoint:
             elif not np.isfinite(tensor).all():
                 faults.append(f"{name}: holds a value that is not finite")
         if self.calibration:
-            faults += [f"{CALIBRATION}: {fault}" for fault in self.calibration.faults(self.config.network)]
+            faults += [f"{CALIBRATION}: {fault}" for fault in self.calibration.faults(self.config.wavenet)]
         if faults:
             raise CheckpointError(_listed(sorted(faults)))
         for tensor in self.tensors.values():

@@ -23,7 +23,7 @@ class QuantizedWaveNet(WaveNet):
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        super().__init__(checkpoint.config.network)
+        super().__init__(checkpoint.config.wavenet)
         self.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
         self.requires_grad_(False)
         self.integers = {name: torch.from_numpy(array) for name, array in integers(checkpoint).items()}

@@ -15,6 +15,7 @@ from ostinato.models.config import (
     LogisticsHead,
     ModelConfig,
     MuLawHead,
+    NadeConfig,
     ToneConfig,
     WaveNetConfig,
 )
@@ -107,13 +108,14 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
     for name, shape in config.network.shapes.items():
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 16
         tensors[name] = (generator.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
-    last = f"head.{len(config.network.head_widths) - 2}"
-    if config.network.head.kind != "mu_law":
+    network = config.network
+    last = "nade.output" if isinstance(network, NadeConfig) else f"head.{len(network.head_widths) - 2}"
+    if network.head.kind != "mu_law":
         tensors[f"{last}.weight"] *= np.float32(0.02)
         tensors[f"{last}.bias"] *= np.float32(0.02)
-        scales = config.network.head.parameters // (3 if config.network.head.kind == "logistics" else 2)
-        tensors[f"{last}.bias"][-scales:] -= np.float32(5.0)
+        scales = network.head.parameters // (3 if network.head.kind == "logistics" else 2)
+        tensors[f"{last}.bias"][..., -scales:] -= np.float32(5.0)
     if config.network.tone:
         tensors["tone.weight"] *= np.float32(0.1)
         tensors["tone.bias"][: config.network.tone.harmonics] -= np.float32(5.0)
-    return Checkpoint(config, tensors, assumed(config.network))
+    return Checkpoint(config, tensors, assumed(network) if isinstance(network, WaveNetConfig) else None)

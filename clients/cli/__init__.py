@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from ostinato.clients.cli.benching import bench
+from ostinato.clients.cli.budgeting import budget
+from ostinato.clients.cli.comparing import compare
 from ostinato.clients.cli.drafting import draft
 from ostinato.clients.cli.faults import Commands, bad_input
 from ostinato.clients.cli.loading import load
@@ -34,5 +36,21 @@ def check_environment() -> None:
         refuse_unknown_variables()
 
 
-for command in (serve, synth, play, monitor, load, bench, startup, models, data, train, evaluate, quantize, draft):
+for command in (
+    serve,
+    synth,
+    play,
+    monitor,
+    load,
+    bench,
+    budget,
+    compare,
+    startup,
+    models,
+    data,
+    train,
+    evaluate,
+    quantize,
+    draft,
+):
     app.command()(command)

@@ -25,9 +25,12 @@ def draft(
     judges at once.
     """
     with faults_of_training():
-        from ostinato.models.training.drafting import make_draft
+        from ostinato.models.training.drafting import Settings, make_draft
 
-        made = make_draft(model=model, minutes=None if steps else minutes, steps=steps, threads=threads, seed=seed)
+        settings = Settings(seed=seed)
+        made = make_draft(
+            model=model, minutes=None if steps else minutes, steps=steps, threads=threads, settings=settings
+        )
         if json:
             print(json_format.dumps({name: value for name, value in vars(made).items() if name != "checkpoint"}))
             return

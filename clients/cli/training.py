@@ -70,6 +70,12 @@ def train(
         float | None,
         typer.Option(callback=within(1e-7, 1.0), help="Of the layers, at its highest. Default: the recipe's."),
     ] = None,
+    strategy: Annotated[
+        Literal["wavenet", "nade"], typer.Option(help="What draws the samples. Default: a WaveNet.")
+    ] = "wavenet",
+    steering: Annotated[
+        str | None, typer.Option(help="A model, by name or folder, whose control network to begin with.")
+    ] = None,
     seed: Annotated[int, SEED] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out stopped.")] = False,
 ) -> None:
@@ -83,7 +89,6 @@ def train(
 
         from ostinato.models.training import running
         from ostinato.models.training.dataset import DatasetError
-        from ostinato.models.training.loop import Settings
 
         if device == "cuda" and not torch.cuda.is_available():
             raise Fault("--device: 'cuda' was asked for, but torch finds no GPU here")
@@ -98,7 +103,9 @@ def train(
                 device=device,
                 threads=threads,
                 seed=seed,
-                learning_rate=Settings.learning_rate if learning_rate is None else learning_rate,
+                strategy=strategy,
+                steering=steering,
+                learning_rate=learning_rate,
                 resume=resume,
             )
 

@@ -16,7 +16,8 @@ from ostinato.models.benching.limits import Limits
 from ostinato.models.benching.roofline import PRECISIONS, Precision, Work, roofline_us, work_of_step
 from ostinato.models.benching.timing import Stopwatch, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.sampling.choose import open_sampler
+from ostinato.models.config import WaveNetConfig
+from ostinato.models.sampling.choose import WAVENET_ALONE, open_sampler
 from ostinato.models.sampling.contract import Build
 
 Engine: TypeAlias = Literal["torch", "native", "fused", "naive"]
@@ -123,6 +124,7 @@ def _compare(plan: Plan, checkpoint: Checkpoint, streams: int, limits: Limits | 
         _subject(plan, checkpoint, engine, precision, streams)
         for engine in plan.measured_engines
         if engine != "naive" or streams == 1 or plan.engines
+        if plan.engines or engine not in WAVENET_ALONE or checkpoint.config.strategy == "wavenet"
         for precision in _precisions(plan, checkpoint, engine)
     ]
     time_in_turn([subject.stopwatch for subject in subjects], plan.seconds)
@@ -140,7 +142,10 @@ def _precisions(plan: Plan, checkpoint: Checkpoint, engine: Engine) -> tuple[Pre
 def _subject(plan: Plan, checkpoint: Checkpoint, engine: Engine, precision: Precision, streams: int) -> _Subject:
     asked = precision if engine == "native" else "auto"  # the others have one of their own for each device
     sampler, _ = open_sampler(checkpoint, engine, plan.device, streams, asked, plan.threads)
-    work = work_of_step(checkpoint.config.network, precision, streams) if engine == "native" else None
+    network = checkpoint.config.network
+    work = (
+        work_of_step(network, precision, streams) if engine == "native" and isinstance(network, WaveNetConfig) else None
+    )
     return _Subject(sampler.build, precision, streams, Stopwatch(sampler, streams), work)
 
 

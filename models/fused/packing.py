@@ -51,7 +51,7 @@ def pack(checkpoint: Checkpoint, precision: Precision, device: torch.device) -> 
     Raises:
         SamplerError: where the network is too large for the kernel.
     """
-    network = checkpoint.config.network
+    network = checkpoint.config.wavenet
     shape = Padded.of(network, precision)
     weights = _Weights(checkpoint, DTYPES[precision], device, shape.warps)
     r, s, layers = shape.residual, shape.skip, range(network.layers)

@@ -22,6 +22,8 @@ class Shape:
     global_entries: int
     global_channels: int
     window: int
+    units: int
+    parameters: int
 
 class Pool:
     """Slots over one packed model. Arrays are C-contiguous and of the very dtype, or refused with TypeError."""

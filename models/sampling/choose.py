@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.contract import Sampler, SamplerError
@@ -11,6 +11,9 @@ from ostinato.models.sampling.contract import Sampler, SamplerError
 EngineName: TypeAlias = Literal["auto", "native", "speculative", "torch", "fused", "naive"]
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
 PrecisionName: TypeAlias = Literal["auto", "float32", "int8"]
+
+WAVENET_ALONE: Final = ("speculative", "fused", "naive")
+"""Engines that draw from nothing else."""
 
 
 def open_sampler(
@@ -38,9 +41,10 @@ def open_sampler(
         SamplerError: where what was asked for can't be had; the message names it.
     """
     if engine == "auto":
-        engine, why = fastest(device)
+        engine, why = fastest(device, checkpoint.config.strategy)
     else:
         why = "asked for"
+    check_strategy(engine, checkpoint.config.strategy)
     if device == "cuda" and engine not in ("torch", "fused"):
         raise SamplerError(f"device: 'cuda' is for the torch and fused engines, not {engine!r}")
     if engine == "native":
@@ -60,8 +64,16 @@ def open_sampler(
     return TorchSampler(checkpoint, slots, device=_torch_device(device)), why
 
 
-def fastest(device: DeviceName) -> tuple[EngineName, str]:
-    """The engine that `auto` is, and why."""
+def check_strategy(engine: EngineName, strategy: str) -> None:
+    """Refuse an engine that models of this strategy can't be drawn by."""
+    if engine in WAVENET_ALONE and strategy != "wavenet":
+        raise SamplerError(f"engine: {engine!r} draws from a wavenet alone, and this model is a {strategy}")
+
+
+def fastest(device: DeviceName, strategy: str = "wavenet") -> tuple[EngineName, str]:
+    """The engine that `auto` is for models of a strategy, and why."""
+    if device == "cuda" and strategy != "wavenet":
+        return "torch", f"there is no fused kernel for a {strategy}"
     if device == "cuda":
         there = find_spec("triton") is not None
         return ("fused", "the fastest on cuda") if there else ("torch", "the fused kernel needs triton, not found here")

@@ -33,7 +33,7 @@ from ostinato.models.sampling.contract import (
     check_snapshot,
     own_temperatures,
 )
-from ostinato.models.sampling.torch_sampler import build_network
+from ostinato.models.sampling.torch_sampler import build_wavenet
 
 LONGEST_LAUNCH: Final = 8
 """Hops of one launch: what the controls say of a block is held for the whole pool, a hop of each slot at a time."""
@@ -63,11 +63,11 @@ class FusedSampler:
         self.slots = slots
         self._own_temperatures = own_temperatures(checkpoint.config)
         self._device, self._precision = torch.device(device), precision
-        network = checkpoint.config.network
+        network = checkpoint.config.wavenet
         self._shape = Padded.of(network, precision)
         self._packed = pack(checkpoint, precision, self._device)
         self._state = silent(self._shape, sum(ring_rows(network)), slots, DTYPES[precision], self._device)
-        reference = build_network(checkpoint, self._device)
+        reference = build_wavenet(checkpoint, self._device)
         self._steering = Steering(reference, self._packed, self._state.amplitudes, LONGEST_LAUNCH)
         # page-locked on a GPU: a copy into other memory goes through a buffer of the driver's, several times slower
         self._drawn = torch.empty(slots * LONGEST_LAUNCH * network.hop, pin_memory=self._device.type == "cuda")
@@ -92,7 +92,7 @@ class FusedSampler:
         count = check_controls(controls, (len(slots),))
         check_instruments(controls, self.config)
         controls = at_own_temperature(controls, self._own_temperatures)
-        hop = self.config.network.hop
+        hop = self.config.wavenet.hop
         out = np.empty((len(slots), count * hop), dtype=np.float32)
         if not len(slots):
             return out
@@ -111,7 +111,7 @@ class FusedSampler:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
         check_slots([slot], self.slots)
         count = check_controls(controls, ())
-        network, lanes = self.config.network, self._lanes([slot])
+        network, lanes = self.config.wavenet, self._lanes([slot])
         check_forced(forced, count * network.hop)
         check_instruments(controls, self.config)
         out = np.empty((count * network.hop, network.head.parameters), dtype=np.float32)
@@ -143,7 +143,7 @@ class FusedSampler:
 
     def _unpadded(self) -> dict[str, Tensor]:
         """The state's tensors by name, their padded channels and harmonics left out, which are 0."""
-        network, tensors = self.config.network, self._state.tensors()
+        network, tensors = self.config.wavenet, self._state.tensors()
         harmonics = network.tone.harmonics if network.tone else 0
         rings = tensors["rings"][..., : network.residual_channels]
         return {**tensors, "amplitudes": tensors["amplitudes"][..., :harmonics], "rings": rings}
@@ -156,7 +156,7 @@ class FusedSampler:
     def _launch(self, slots: Sequence[int], lanes: Tensor, controls: NDArray[np.float32], out: Outputs) -> None:
         """One block: controls [b, F, channels] of these slots, F at least 1."""
         frames = self._steering(slots, controls)
-        launch(self.config.network, self._shape, self._packed, self._state, frames, lanes, out)
+        launch(self.config.wavenet, self._shape, self._packed, self._state, frames, lanes, out)
 
 
 def silent(shape: Padded, rows: int, slots: int, dtype: torch.dtype, device: torch.device) -> State:

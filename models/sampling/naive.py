@@ -29,9 +29,9 @@ from ostinato.models.sampling.contract import (
     check_slots,
     own_temperatures,
 )
-from ostinato.models.sampling.torch_sampler import build_network
+from ostinato.models.sampling.torch_sampler import build_wavenet
+from ostinato.models.steered import Steering
 from ostinato.models.tone import gliding_tone
-from ostinato.models.wavenet import Steering
 
 
 @dataclass
@@ -62,7 +62,7 @@ class NaiveSampler:
         self.config: ModelConfig = checkpoint.config
         self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
-        self._network = build_network(checkpoint, torch.device("cpu"))
+        self._network = build_wavenet(checkpoint, torch.device("cpu"))
         self._streams = [self._silence(0) for _ in range(slots)]
 
     @property
@@ -80,7 +80,7 @@ class NaiveSampler:
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
         controls = at_own_temperature(controls, self._own_temperatures)
-        out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
+        out = np.empty((len(slots), count * self.config.wavenet.hop), dtype=np.float32)
         for row, slot in enumerate(slots):
             self._run(self._streams[slot], controls[row], None, out[row], None)
         return out
@@ -88,9 +88,9 @@ class NaiveSampler:
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
         check_slots([slot], self.slots)
-        samples = check_controls(controls, ()) * self.config.network.hop
+        samples = check_controls(controls, ()) * self.config.wavenet.hop
         check_forced(forced, samples)
-        parameters = np.empty((samples, self.config.network.head.parameters), dtype=np.float32)
+        parameters = np.empty((samples, self.config.wavenet.head.parameters), dtype=np.float32)
         self._run(self._streams[slot], controls, forced, np.empty(samples, dtype=np.float32), parameters)
         return parameters
 
@@ -122,7 +122,7 @@ class NaiveSampler:
         )
 
     def _silence(self, key: int) -> Stream:
-        net = self.config.network
+        net = self.config.wavenet
         phase = torch.tensor([noise.as_int64(noise.phase_start(key))])
         tone = torch.zeros(2 * net.tone.harmonics if net.tone else 0)
         empty = torch.zeros(0, net.input_channels), torch.zeros(0, net.condition_channels)
@@ -138,7 +138,7 @@ class NaiveSampler:
         parameters: NDArray[np.float32] | None,
     ) -> None:
         """Advance one stream: controls [frames, channels]; fills heard [samples], parameters [samples, P]."""
-        net, network = self.config.network, self._network
+        net, network = self.config.wavenet, self._network
         frames = torch.from_numpy(controls.copy())
         for t in range(len(heard)):
             frame = frames[t // net.hop, None]  # [1, channels]
@@ -163,7 +163,7 @@ class NaiveSampler:
 
     def _parameters(self, stream: Stream, steering: Steering, waves: Tensor) -> Tensor:
         """Head parameters of what the tone leaves, from the whole window: [1, P]."""
-        window = self.config.network.receptive_field
+        window = self.config.wavenet.receptive_field
         column = self._network.inputs(torch.tensor([stream.previous]), waves)
         stream.inputs = torch.cat((stream.inputs, column))[-window:]
         condition = stream.conditions.new_zeros(1, 0) if steering.condition is None else steering.condition
@@ -173,7 +173,7 @@ class NaiveSampler:
 
     def _listen(self, stream: Stream, row: Tensor, frame: Tensor, forced: float | None) -> tuple[float, float]:
         """The next sample in the model's domain, drawn or forced, and as it is heard."""
-        net = self.config.network
+        net = self.config.wavenet
         if forced is not None:
             return forced - net.pre_emphasis * stream.output, forced
         uniforms = torch.from_numpy(noise.uniforms(stream.key, stream.clock, 1, net.head.draws))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, WaveNetConfig
+from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, NadeConfig, WaveNetConfig
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -37,7 +37,7 @@ ISA_VARIABLE: Final = "OSTINATO_ISA"
 
 
 class NativeSampler:
-    """A pool of streams over one WaveNet, in C++.
+    """A pool of streams over one network, in C++.
 
     Args:
         checkpoint: the model; its weights are packed once and may then be dropped.
@@ -131,14 +131,16 @@ def open_pool(
     return _kernel.Pool(kernel_shape(checkpoint.config.network, window), tensors, slots, isa, precision, threads)
 
 
-def kernel_shape(network: WaveNetConfig, window: int = 0) -> _kernel.Shape:
+def kernel_shape(network: WaveNetConfig | NadeConfig, window: int = 0) -> _kernel.Shape:
     """The network as the kernel wants it: plain numbers, 0 or an empty list for what it lacks."""
     shape, head = _kernel.Shape(), network.head
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
     shape.residual, shape.skip = network.residual_channels, network.skip_channels
     shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
     shape.bias, shape.pre_emphasis, shape.amplitude = network.bias, network.pre_emphasis, network.amplitude
-    shape.head, shape.head_widths = head.kind, list(network.head_widths)
+    shape.units = network.units if isinstance(network, NadeConfig) else 0
+    shape.head, shape.parameters = head.kind, head.parameters
+    shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
     shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0
     shape.harmonics = network.excitation.harmonics if network.excitation else 0
     shape.tone_harmonics = network.tone.harmonics if network.tone else 0

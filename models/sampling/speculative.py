@@ -154,6 +154,9 @@ class SpeculativeSampler:
 
 def check_draft(model: ModelConfig, draft: ModelConfig) -> None:
     """Refuse a draft whose proposals the model can't judge. Raises SamplerError naming what differs."""
+    for name, config in (("model", model), ("draft", draft)):
+        if config.strategy != "wavenet":
+            raise SamplerError(f"{name}: a {config.strategy}; the speculative engine draws from a wavenet alone")
     for name in SAME:
         ours, theirs = getattr(model.network, name), getattr(draft.network, name)
         if ours != theirs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import ModelConfig, WaveNetConfig
+from ostinato.models.config import ModelConfig, NetworkConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import increment
+from ostinato.models.networks import make_network
 from ostinato.models.sampling.capture import captured
 from ostinato.models.sampling.contract import (
     Build,
@@ -31,13 +33,25 @@ from ostinato.models.sampling.contract import (
     check_snapshot,
     own_temperatures,
 )
+from ostinato.models.steered import NetworkState, SteeredNetwork
 from ostinato.models.tone import Tone, gliding_tone
-from ostinato.models.wavenet import WaveNet, WaveNetState
+from ostinato.models.wavenet import WaveNet
+
+AnyNetwork = TypeVar("AnyNetwork", bound=SteeredNetwork)
 
 
-def build_network(checkpoint: Checkpoint, device: torch.device) -> WaveNet:
+def build_network(checkpoint: Checkpoint, device: torch.device) -> SteeredNetwork:
     """The torch module of a checkpoint, its weights frozen."""
-    network = WaveNet(checkpoint.config.network)
+    return load_weights(make_network(checkpoint.config), checkpoint, device)
+
+
+def build_wavenet(checkpoint: Checkpoint, device: torch.device) -> WaveNet:
+    """The same of a WaveNet's. Raises ConfigError where it is of another strategy."""
+    return load_weights(WaveNet(checkpoint.config.wavenet), checkpoint, device)
+
+
+def load_weights(network: AnyNetwork, checkpoint: Checkpoint, device: torch.device) -> AnyNetwork:
+    """Give a network a checkpoint's weights, and freeze them."""
     network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in checkpoint.tensors.items()}, strict=True)
     return network.to(device).eval().requires_grad_(False)
 
@@ -46,7 +60,7 @@ def build_network(checkpoint: Checkpoint, device: torch.device) -> WaveNet:
 class SlotState:
     """All that the slots of a pool remember, one row a slot; written in place."""
 
-    network: WaveNetState
+    network: NetworkState
     key: Tensor  # int64 [slots]
     phase: Tensor  # int64 [slots], 2^64 a turn
     previous: Tensor  # float32 [slots]: last sample in the model's domain, less its tone, in its scale
@@ -54,10 +68,11 @@ class SlotState:
     amplitudes: Tensor  # float32 [slots, 2 K]: the tone's at the last hop's end
 
     @classmethod
-    def silent(cls, config: WaveNetConfig, slots: int, device: torch.device) -> SlotState:
+    def silent(cls, network: SteeredNetwork, slots: int, device: torch.device) -> SlotState:
         """Every slot as after a reset with key 0, but for the phase."""
+        config = network.config
         return cls(
-            network=WaveNetState.empty(config, slots, device),
+            network=network.silence(slots, device),
             key=torch.zeros(slots, dtype=torch.int64, device=device),
             phase=torch.zeros(slots, dtype=torch.int64, device=device),
             previous=torch.zeros(slots, device=device),
@@ -68,8 +83,7 @@ class SlotState:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name, each with the slots first."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "network"}
-        rings = {f"ring.{i}": ring for i, ring in enumerate(self.network.rings)}
-        return {**own, "clock": self.network.clock, **rings}
+        return {**own, **self.network.tensors()}
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class HopBuffers:
     parameters: Tensor  # float32 [slots, hop, P]
 
     @classmethod
-    def blank(cls, config: WaveNetConfig, slots: int, device: torch.device) -> HopBuffers:
+    def blank(cls, config: NetworkConfig, slots: int, device: torch.device) -> HopBuffers:
         """Buffers with no slot active."""
         return cls(
             active=torch.zeros(slots, dtype=torch.bool, device=device),
@@ -95,7 +109,7 @@ class HopBuffers:
 
 
 class TorchSampler:
-    """A pool of streams over one WaveNet, in torch."""
+    """A pool of streams over one network, in torch."""
 
     def __init__(self, checkpoint: Checkpoint, slots: int, device: str = "cpu") -> None:
         self.config: ModelConfig = checkpoint.config
@@ -103,7 +117,7 @@ class TorchSampler:
         self.slots = slots
         self._device = torch.device(device)
         self._network = build_network(checkpoint, self._device)
-        self._state = SlotState.silent(checkpoint.config.network, slots, self._device)
+        self._state = SlotState.silent(self._network, slots, self._device)
         self._buffers = HopBuffers.blank(checkpoint.config.network, slots, self._device)
         self._draw_hop: Callable[[], None] = self._hop if device == "cpu" else self._capture()
 
@@ -184,18 +198,18 @@ class TorchSampler:
         """
         network, state, buffers = self._network, self._state, self._buffers
         steering = network.steer(buffers.frames)
-        conditions = network.layer_conditions(steering.condition)
+        hop = network.begin_hop(state.network, buffers.active, state.previous, steering)
         for t in range(self.config.network.hop):
-            self._sample(t, conditions, steering.tone)
+            self._sample(t, hop, steering.tone)
         if steering.tone is not None:
             state.amplitudes.copy_(torch.where(buffers.active[:, None], steering.tone.amplitudes, state.amplitudes))
 
-    def _sample(self, t: int, conditions: list[Tensor] | None, tone: Tone | None) -> None:
+    def _sample(self, t: int, hop: Any, tone: Tone | None) -> None:  # noqa: ANN401 (the network's own)
         network, state, buffers, net = self._network, self._state, self._buffers, self.config.network
         active, note = buffers.active, buffers.frames[:, FRAME.index("note")]
         uniforms = self._uniforms()
         waves = network.waves(state.phase, note)
-        parameters = network.step(state.network, active, network.inputs(state.previous, waves), conditions)
+        parameters = network.step_sample(state.network, active, t, state.previous, waves, hop)
         centre, scale = torch.zeros_like(state.previous), torch.ones_like(state.previous)
         if tone is not None:
             centre = gliding_tone(state.amplitudes, tone.amplitudes, waves, (t + 1) / net.hop)

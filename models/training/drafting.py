@@ -26,6 +26,7 @@ from ostinato.models.heads import Head
 from ostinato.models.noise import as_int64, phase_start, voice_key
 from ostinato.models.registry import folder_of
 from ostinato.models.sampling.native import NativeSampler
+from ostinato.models.sampling.torch_sampler import build_wavenet
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
 from ostinato.models.training.likelihood import network_of
 from ostinato.models.training.playing import play_notes
@@ -34,8 +35,6 @@ from ostinato.models.training.recipe import draft_config
 from ostinato.models.wavenet import WaveNet
 
 STEERING: Final = ("local.", "tone.", "global.")
-STREAMS: Final = 32  # notes that are played together
-LONGEST_S: Final = 1.5  # of a note, its release included
 HELD_OUT: Final = 2**32  # the ordinal from which notes are kept to measure on
 
 
@@ -44,6 +43,8 @@ class Settings:
     """How a draft is learnt."""
 
     seed: int = 0
+    notes: int = 32  # that are played together
+    longest_s: float = 1.5  # of a note, its release included
     crops: int = 6  # a step
     hops: int = 64  # that count, of each crop
     steps_a_playing: int = 24  # before other notes are played
@@ -89,14 +90,14 @@ class Drafted:
     divergence_error: float
 
 
-def play(checkpoint: Checkpoint, seed: int, ordinal: int) -> Playing:
-    """`STREAMS` random notes of a model's instruments at its own temperatures; the ordinal chooses which."""
-    net = checkpoint.config.network
-    rng = np.random.default_rng((seed, ordinal))
-    count = math.ceil(LONGEST_S * net.sample_rate / net.hop)
-    frames = np.stack([_note(checkpoint, rng, count) for _ in range(STREAMS)])
-    own = play_notes(NativeSampler(checkpoint, STREAMS), list(frames), seed + ordinal)
-    start = torch.tensor([as_int64(phase_start(voice_key(seed + ordinal, i))) for i in range(STREAMS)])
+def play(checkpoint: Checkpoint, settings: Settings, ordinal: int) -> Playing:
+    """Random notes of a model's instruments at its own temperatures; the ordinal chooses which."""
+    net, streams, seed = checkpoint.config.network, settings.notes, settings.seed + ordinal
+    rng = np.random.default_rng((settings.seed, ordinal))
+    count = math.ceil(settings.longest_s * net.sample_rate / net.hop)
+    frames = np.stack([_note(checkpoint, rng, count) for _ in range(streams)])
+    own = play_notes(NativeSampler(checkpoint, streams), list(frames), seed)
+    start = torch.tensor([as_int64(phase_start(voice_key(seed, i))) for i in range(streams)])
     given = torch.from_numpy(frames)
     phase = running_phase(start, given[..., 0], net.hop, net.sample_rate)
     return Playing(emphasise(torch.from_numpy(np.stack(own)), net.pre_emphasis), given, phase)
@@ -122,14 +123,14 @@ class Drafter:
         self.config, self.progress = draft_config(model.config), Progress()
         torch.manual_seed(self.settings.seed)
         self._teacher = network_of(model, "float32")
-        self.network = WaveNet(self.config.network)
+        self.network = WaveNet(self.config.wavenet)
         steering = {name: w for name, w in self._teacher.state_dict().items() if name.startswith(STEERING)}
         self.network.load_state_dict(steering, strict=False)
         own = [w for name, w in self.network.named_parameters() if not name.startswith(STEERING)]
         for name, weight in self.network.named_parameters():
             weight.requires_grad_(not name.startswith(STEERING))
         self.optimiser = torch.optim.AdamW(own, fused=True)
-        self._playing = play(model, self.settings.seed, 0)
+        self._playing = play(model, self.settings, 0)
 
     @property
     def done(self) -> float:
@@ -141,7 +142,7 @@ class Drafter:
         started, progress, settings = time.monotonic(), self.progress, self.settings
         turn, since = divmod(progress.step, settings.steps_a_playing)
         if turn and not since:
-            self._playing = play(self.model, settings.seed, turn)
+            self._playing = play(self.model, settings, turn)
         rng = np.random.default_rng((settings.seed, 1, progress.step))
         crop, counted = self._crop(self._playing, rng)
         with torch.no_grad():
@@ -164,7 +165,7 @@ class Drafter:
         hop, settings = self.model.config.network.hop, self.settings
         before = context_hops(self.model)
         first = rng.integers(0, playing.frames.shape[1] - before - settings.hops, settings.crops)
-        rows = rng.integers(0, STREAMS, settings.crops)
+        rows = rng.integers(0, len(playing.samples), settings.crops)
         return playing.crop(rows, first, before + settings.hops, hop), before * hop
 
     def checkpoint(self) -> Checkpoint:
@@ -174,7 +175,7 @@ class Drafter:
 
 def context_hops(model: Checkpoint) -> int:
     """Hops that a model's distribution depends on before the present one, and the one that its tone glides from."""
-    return math.ceil(model.config.network.receptive_field / model.config.network.hop) + 1
+    return math.ceil(model.config.wavenet.receptive_field / model.config.network.hop) + 1
 
 
 def draw(head: Head, parameters: Tensor, rng: np.random.Generator) -> Tensor:
@@ -184,17 +185,19 @@ def draw(head: Head, parameters: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def measure(model: Checkpoint, draft: Checkpoint, precision: str, seed: int = 0) -> tuple[float, float, float, float]:
+def measure(
+    model: Checkpoint, draft: Checkpoint, precision: str, settings: Settings
+) -> tuple[float, float, float, float]:
     """Entropy of the model, cross-entropy and divergence of the draft, and the divergence's standard error: bits.
 
     On draws from the model over notes that no draft was taught; the error is that of the mean over notes.
     """
-    playing, hop = play(model, seed, HELD_OUT), model.config.network.hop
+    playing, hop = play(model, settings, HELD_OUT), model.config.network.hop
     teacher, student = network_of(model, "float32"), network_of(draft, precision)
-    rng, counted = np.random.default_rng(seed), context_hops(model) * hop
+    rng, counted = np.random.default_rng(settings.seed), context_hops(model) * hop
     own: list[float] = []
     other: list[float] = []
-    for row in range(STREAMS):
+    for row in range(settings.notes):
         note = Playing(playing.samples[row, None], playing.frames[row, None], playing.phase[row, None])
         p = teacher(note.samples, note.frames, note.phase)
         target = draw(teacher.distribution, p, rng)
@@ -203,17 +206,17 @@ def measure(model: Checkpoint, draft: Checkpoint, precision: str, seed: int = 0)
             log_prob = network.distribution.log_prob(parameters, target)[:, counted:]
             bits.append(-float(log_prob.mean()) / math.log(2))
     apart = np.array(other) - np.array(own)
-    return float(np.mean(own)), float(np.mean(other)), float(apart.mean()), float(apart.std(ddof=1) / STREAMS**0.5)
+    return float(np.mean(own)), float(np.mean(other)), float(apart.mean()), float(apart.std(ddof=1) / len(apart) ** 0.5)
 
 
-def calibrate(model: Checkpoint, draft: Checkpoint, seed: int = 0) -> Checkpoint:
+def calibrate(model: Checkpoint, draft: Checkpoint, settings: Settings) -> Checkpoint:
     """The draft with what int8 needs, from the model's playing; what int8 costs is measured on other notes."""
-    playing = play(model, seed, HELD_OUT + 1)
-    network = network_of(draft, "float32")
+    playing = play(model, settings, HELD_OUT + 1)
+    network = build_wavenet(draft, torch.device("cpu"))
     with torch.no_grad(), reaching(network) as reached:
         network(playing.samples, playing.frames, playing.phase)
     calibrated = replace(draft, calibration=reached())
-    bits = {f"bits_{name}": measure(model, calibrated, name, seed)[1] for name in ("float32", "int8")}
+    bits = {f"bits_{name}": measure(model, calibrated, name, settings)[1] for name in ("float32", "int8")}
     return replace(draft, calibration=reached().model_copy(update=bits))
 
 
@@ -223,7 +226,9 @@ def drafting(drafter: Drafter) -> Iterator[float]:
         yield drafter.step()
 
 
-def make_draft(*, model: str, minutes: float | None, steps: int | None, threads: int = 1, seed: int = 0) -> Drafted:
+def make_draft(
+    *, model: str, minutes: float | None, steps: int | None, threads: int = 1, settings: Settings | None = None
+) -> Drafted:
     """Learn a draft of a model and write it beside the model's weights, where the speculative engine finds it.
 
     Raises:
@@ -232,14 +237,15 @@ def make_draft(*, model: str, minutes: float | None, steps: int | None, threads:
     from tqdm import tqdm
 
     torch.set_num_threads(threads)
+    settings = settings or Settings()
     folder: Path = folder_of(model)
     checkpoint, began = load_uncalibrated(folder), time.process_time()
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
-    drafter = Drafter(checkpoint, budget, Settings(seed=seed))
+    drafter = Drafter(checkpoint, budget, settings)
     with tqdm(drafting(drafter), unit="step", disable=None) as shown:
         for loss in shown:
             shown.set_postfix(bits=f"{loss:.3f}", refresh=False)
-    draft = calibrate(checkpoint, drafter.checkpoint(), seed)
+    draft = calibrate(checkpoint, drafter.checkpoint(), settings)
     spent = (time.process_time() - began) / 60
     save_checkpoint(draft, folder / DRAFT)
-    return Drafted(draft, drafter.progress.step, spent, *measure(checkpoint, draft, "float32", seed))
+    return Drafted(draft, drafter.progress.step, spent, *measure(checkpoint, draft, "float32", settings))

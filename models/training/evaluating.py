@@ -18,6 +18,7 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.sampling.choose import PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Sampler
+from ostinato.models.steered import SteeredNetwork
 from ostinato.models.training.choosing import of_each, spread_out
 from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
 from ostinato.models.training.evaluation import Case, measure_case
@@ -29,7 +30,6 @@ from ostinato.models.training.measuring import workers
 from ostinato.models.training.notes import Note, Split
 from ostinato.models.training.playing import draw_notes, recording_frames
 from ostinato.models.training.steadiness import measure_bends, measure_held
-from ostinato.models.wavenet import WaveNet
 
 STRAIGHT: Final = 0.2  # share of trained notes that are not bent, where notes were rendered on purpose
 
@@ -191,7 +191,7 @@ def _spread_over_range(cases: Sequence[Case], count: int) -> list[Note]:
     return notes
 
 
-def likelihoods(network: WaveNet, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:
+def likelihoods(network: SteeredNetwork, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:
     """Bits per sample of each instrument and split, over so many of its notes, evenly over its range."""
     torch.set_num_threads(os.cpu_count() or 1)
     groups: dict[tuple[str, str], list[Recording]] = {}

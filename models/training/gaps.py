@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.models.controls import FRAME
+from ostinato.models.steered import SteeredNetwork
 from ostinato.models.tone import Tone
 from ostinato.models.training.notes import Note
-from ostinato.models.wavenet import WaveNet
 
 NARROWEST: Final = 0.5  # semitones: pitches nearer than this leave no gap
 BEYOND: Final = 3.0  # semitones past the first and the last
@@ -65,7 +65,7 @@ class Gaps:
         return GapHops(at(inside), at(chosen[:, 3]), at(chosen[:, 4]), torch.from_numpy(way).to(frames.device))
 
 
-def gap_distance(network: WaveNet, gaps: GapHops) -> Tensor:
+def gap_distance(network: SteeredNetwork, gaps: GapHops) -> Tensor:
     """How far what is stated in gaps is from the line between what is stated on either side, which is not moved.
 
     Phases do not blend; there the nearer side's hold.
@@ -83,7 +83,7 @@ def gap_distance(network: WaveNet, gaps: GapHops) -> Tensor:
     )
 
 
-def stated(network: WaveNet, frames: Tensor) -> tuple[Tone, Tensor]:
+def stated(network: SteeredNetwork, frames: Tensor) -> tuple[Tone, Tensor]:
     """The tone and the layers' condition of control frames [N, len(FRAME)], of a network that has both."""
     steering = network.steer(frames)
     assert steering.tone is not None

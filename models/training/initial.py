@@ -6,10 +6,12 @@ import math
 from typing import Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ostinato.models.config import Instrument, WaveNetConfig
+from ostinato.models.config import HeadConfig, Instrument
 from ostinato.models.controls import FEATURES
+from ostinato.models.nade_network import NadeNetwork
+from ostinato.models.steered import SteeredNetwork
 from ostinato.models.wavenet import WaveNet
 
 QUIET: Final = -5.0  # first log-scale: about the size of a soft note's samples
@@ -18,9 +20,11 @@ STEPS: Final = 0.75  # share of the control network's units that begin as steps 
 
 
 @torch.no_grad()
-def initialise(network: WaveNet, instruments: tuple[Instrument, ...]) -> None:
+def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> None:
     """Set the scales of the head and of the tone, and the steps of the control network."""
-    start_quiet(network, network.config)
+    if isinstance(network, NadeNetwork):
+        start_alike(network)
+    start_quiet(network)
     if network.tone is not None:
         start_faint(network.tone)
     if network.local is not None:
@@ -29,17 +33,40 @@ def initialise(network: WaveNet, instruments: tuple[Instrument, ...]) -> None:
         spread_over_pitch(first, min(i.low for i in instruments), max(i.high for i in instruments))
 
 
-def start_quiet(network: WaveNet, config: WaveNetConfig) -> None:
+def start_alike(network: NadeNetwork) -> None:
+    """Begin with one conditional for all places of a frame.
+
+    Each place has its own, learnt from few samples; where they differ by chance, a hum at the rate of hops is heard.
+    """
+    for weight in network.nade.output.values():
+        weight[:] = weight[:1].clone()
+
+
+def start_quiet(network: SteeredNetwork) -> None:
     """Begin with small log-scales, since from a scale of 1 the first thousand steps would only shrink it.
 
     With a tone, what is drawn is of the size of its scale, and 1 is right.
     """
-    scales = {"logistics": config.head.parameters // 3, "gaussian": 1}.get(config.head.kind)
-    if scales is not None:
-        last = network.head[-1]
-        assert isinstance(last, nn.Linear)
-        last.weight *= 0.1
-        last.bias[-scales:] = -1.0 if config.tone else QUIET
+    count = scales(network.config.head)
+    if count:
+        weight, bias = last_layer(network)
+        weight *= 0.1
+        bias[..., -count:] = -1.0 if network.config.tone else QUIET
+
+
+def scales(head: HeadConfig) -> int:
+    """How many of the head parameters, the last ones, are log-scales."""
+    return {"logistics": head.parameters // 3, "gaussian": 1}.get(head.kind, 0)
+
+
+def last_layer(network: SteeredNetwork) -> tuple[Tensor, Tensor]:
+    """Weight and bias [..., P] of what states the head parameters."""
+    if isinstance(network, NadeNetwork):
+        return network.nade.output["weight"], network.nade.output["bias"]
+    assert isinstance(network, WaveNet)
+    last = network.head[-1]
+    assert isinstance(last, nn.Linear)
+    return last.weight, last.bias
 
 
 def start_faint(tone: nn.Linear) -> None:

@@ -23,13 +23,13 @@ from torch import Tensor
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, parse_config
+from ostinato.models.networks import make_network
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
 from ostinato.models.training.crops import Corpus, CropPlan
 from ostinato.models.training.dataset import Recording
 from ostinato.models.training.gaps import Gaps
 from ostinato.models.training.initial import initialise
 from ostinato.models.training.losses import losses
-from ostinato.models.wavenet import WaveNet
 
 MOST_SKIPPED: Final = 20
 UNREADABLE: Final = (  # what reading a file that is no saved run, or a broken one, ends in
@@ -55,7 +55,7 @@ class Settings:
     weight_decay: float = 1e-4
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
-    past_weight: float = 0.85  # of the last sample when played, against that in training
+    past_weight: float = 0.85  # of what was drawn before when played, against that in training
     noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
@@ -89,7 +89,7 @@ class Trainer:
         self.corpus = Corpus(recordings, config.network, self.device)
         self.gaps = Gaps([r.note for r in recordings])
         torch.manual_seed(self.settings.seed)
-        network = WaveNet(config.network)
+        network = make_network(config)
         initialise(network, config.instruments)
         self.network = network.to(self.device)
         self.average = {name: weight.detach().clone() for name, weight in self.network.state_dict().items()}
@@ -98,12 +98,28 @@ class Trainer:
         # on a GPU a step of this small a network is mostly launches, unless they are fused
         self._losses = losses if self.device.type == "cpu" else torch.compile(losses, dynamic=False)
 
+    def take_steering(self, other: Checkpoint) -> None:
+        """Begin with the control network, tone and instruments of another model, whatever it draws its samples by.
+
+        Raises:
+            TrainingError: where it has others.
+        """
+        own = self.config.network.steering_shapes()
+        if other.config.network.steering_shapes() != own:
+            raise TrainingError(f"{other.config.name}: steered by a network of another shape")
+        if [i.name for i in other.config.instruments] != [i.name for i in self.config.instruments]:
+            raise TrainingError(f"{other.config.name}: plays other instruments")
+        weights = self.network.state_dict()
+        for name in own:
+            taken = torch.from_numpy(other.tensors[name].copy())
+            weights[name].copy_(taken)
+            self.average[name].copy_(taken)
+
     def _groups(self) -> tuple[list[list[Tensor]], list[float]]:
         """The parameters of the stack and of what steers it, and the learning rate of each."""
-        steering = ("local.", "tone.", "global.")
-        named = list(self.network.named_parameters())
-        stack: list[Tensor] = [weight for name, weight in named if not name.startswith(steering)]
-        rest: list[Tensor] = [weight for name, weight in named if name.startswith(steering)]
+        steering, named = self.config.network.steering_shapes(), list(self.network.named_parameters())
+        stack: list[Tensor] = [weight for name, weight in named if name not in steering]
+        rest: list[Tensor] = [weight for name, weight in named if name in steering]
         return [stack, rest], [self.settings.learning_rate, self.settings.tone_rate]
 
     @property
@@ -152,7 +168,7 @@ class Trainer:
         Where training left a loop that barely dies out, or met none like it, this one forgets.
         """
         tensors = {name: w.cpu().numpy().copy() for name, w in self.average.items()}
-        tensors["input.weight"][:, 0] *= self.settings.past_weight
+        self.network.lighten_past(tensors, self.settings.past_weight)
         return Checkpoint(self.config, tensors)
 
     def save(self, path: Path) -> None:

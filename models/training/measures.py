@@ -30,6 +30,9 @@ HIGHEST_SHARE: Final = 0.45  # of the sample rate
 MEL_BANDS: Final = 80
 MEL_FLOOR_DB: Final = -80.0
 
+RESOLUTIONS: Final = ((512, 50, 240), (1024, 120, 600), (2048, 240, 1200))  # frame, step, window, in samples
+MAGNITUDE_FLOOR: Final = 1e-4
+
 
 def level_db(audio: Audio) -> float:
     """Root mean square against full scale."""
@@ -129,3 +132,24 @@ def log_mel_distance_db(a: Audio, b: Audio, sample_rate: int) -> float:
     both = min(len(a), len(b))
     difference = log_mel(a[:both], sample_rate) - log_mel(b[:both], sample_rate)
     return float(np.sqrt(np.square(difference).mean(axis=1)).mean())
+
+
+def stft_distance(recording: Audio, other: Audio) -> float:
+    """The multi-resolution STFT distance of Yamamoto et al. 2020 (equations 3 to 6) of two signals of one length.
+
+    Of each of `RESOLUTIONS` the spectral convergence, |M - M'| / |M| of the magnitudes M, and the mean difference of
+    their natural logarithms; the mean of the sums.
+    """
+    total = 0.0
+    for size, step, width in RESOLUTIONS:
+        own, theirs = (_magnitudes(audio, size, step, width) for audio in (recording, other))
+        apart = float(np.linalg.norm(own - theirs) / (np.linalg.norm(own) + MAGNITUDE_FLOOR))
+        total += apart + float(np.abs(np.log(own + MAGNITUDE_FLOOR) - np.log(theirs + MAGNITUDE_FLOOR)).mean())
+    return total / len(RESOLUTIONS)
+
+
+def _magnitudes(audio: Audio, size: int, step: int, width: int) -> NDArray[np.float64]:
+    """Of Hann windows: [frames, size / 2 + 1]."""
+    padded = np.pad(audio, (0, max(width - len(audio), 0)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::step]
+    return np.asarray(np.abs(np.fft.rfft(frames * np.hanning(width), size, axis=1)))

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ostinato.models.calibration import SMALLEST_REACH, Calibration
 from ostinato.models.checkpoint import Checkpoint, load_uncalibrated, save_calibration
 from ostinato.models.registry import folder_of
+from ostinato.models.sampling.torch_sampler import build_wavenet
 from ostinato.models.training.choosing import of_each
 from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
 from ostinato.models.training.evaluating import check_instruments
@@ -66,7 +68,7 @@ def quantize(*, model: str = "default", data: Path = Path("data/orchestra"), pla
     plan = plan or Plan()
     folder, dataset = folder_of(model), read_dataset(data)
     checkpoint = load_uncalibrated(folder)
-    check_fit(dataset, checkpoint.config.network, data)
+    check_fit(dataset, checkpoint.config.wavenet, data)
     check_instruments([i.name for i in dataset.instruments], dataset, checkpoint)
     trained = _some(dataset.of_split(Split.TRAIN), plan.trained)
     held_out = _some([r for r in dataset.recordings if r.note.split is not Split.TRAIN], plan.held_out)
@@ -93,7 +95,7 @@ def _costs(checkpoint: Checkpoint, dataset: Dataset, held_out: Sequence[Recordin
 
 def reach(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> Calibration:
     """The largest magnitudes of a model's activations over recordings, teacher-forced, in float32."""
-    network = network_of(checkpoint, "float32")
+    network = build_wavenet(checkpoint, torch.device("cpu"))
     with reaching(network) as reached:
         for recording in recordings:
             teacher_forced_bits(network, recording)

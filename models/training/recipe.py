@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from ostinato.models.config import (
+    ExcitationConfig,
     GlobalConditioning,
     Instrument,
     LocalConditioning,
     LogisticsHead,
     ModelConfig,
+    NadeConfig,
     ToneConfig,
     WaveNetConfig,
 )
 
-TEMPERATURE: Final = 0.6  # about where the default instruments are as noisy as their recordings, in the mean
+Strategy: TypeAlias = Literal["wavenet", "nade"]
+
+TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4}
+"""About where the default instruments are as noisy as their recordings, in the mean."""
 RELEASE_S: Final = 0.3
 QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
 SAMPLE_RATE: Final = 44100
@@ -23,13 +28,29 @@ HOP: Final = 64  # samples per control frame
 
 
 def instrument_config(
-    instruments: Sequence[Instrument], *, name: str, licence: str = "unstated", description: str = ""
+    instruments: Sequence[Instrument],
+    *,
+    name: str,
+    licence: str = "unstated",
+    description: str = "",
+    strategy: Strategy = "wavenet",
 ) -> ModelConfig:
-    """A model of these instruments: small enough for real time on one core.
+    """A model of these instruments: small enough for real time on one core."""
+    return ModelConfig(
+        name=name,
+        strategy=strategy,
+        licence=licence,
+        description=description,
+        release_s=RELEASE_S,
+        temperature=TEMPERATURES[strategy],
+        instruments=tuple(instruments),
+        network=wavenet(len(instruments)) if strategy == "wavenet" else nade(len(instruments)),
+    )
 
-    Two turns of dilations to 256 reach back 1,022 samples; with the phase given, a longer field brings nothing.
-    """
-    network = WaveNetConfig(
+
+def wavenet(instruments: int) -> WaveNetConfig:
+    """Two turns of dilations to 256 reach back 1,022 samples; with the phase given, a longer field brings nothing."""
+    return WaveNetConfig(
         sample_rate=SAMPLE_RATE,
         hop=HOP,
         residual_channels=32,
@@ -39,19 +60,34 @@ def instrument_config(
         head_hidden=(64,),
         head=LogisticsHead(components=2, log_scale_min=QUIETEST),
         local=LocalConditioning(hidden=(256, 256), channels=32),
-        global_=GlobalConditioning(entries=len(instruments), channels=16) if len(instruments) > 1 else None,
+        global_=voices(instruments),
         tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
     )
-    return ModelConfig(
-        name=name,
-        licence=licence,
-        description=description,
-        release_s=RELEASE_S,
-        temperature=TEMPERATURE,
-        instruments=tuple(instruments),
-        network=network,
+
+
+def nade(instruments: int) -> NadeConfig:
+    """Frames of one hop; the stack before them reaches back 15 frames, about as far as the WaveNet's."""
+    return NadeConfig(
+        sample_rate=SAMPLE_RATE,
+        hop=HOP,
+        residual_channels=40,
+        skip_channels=64,
+        layers=4,
+        dilation_cycle=(1, 2, 4, 8),
+        units=128,
+        head=LogisticsHead(components=2, log_scale_min=QUIETEST),
+        local=LocalConditioning(hidden=(256, 256), channels=32),
+        global_=voices(instruments),
+        excitation=ExcitationConfig(harmonics=16),
+        tone=ToneConfig(harmonics=64),
+        pre_emphasis=0.85,
     )
+
+
+def voices(instruments: int) -> GlobalConditioning | None:
+    """A vector for each of several instruments."""
+    return GlobalConditioning(entries=instruments, channels=16) if instruments > 1 else None
 
 
 def draft_config(model: ModelConfig) -> ModelConfig:
@@ -60,6 +96,6 @@ def draft_config(model: ModelConfig) -> ModelConfig:
     It only has to propose; what it reaches back, 64 samples, is where most of what the past tells lies.
     """
     stack = {"residual_channels": 16, "skip_channels": 32, "layers": 6, "dilation_cycle": (1, 2, 4, 8, 16, 32)}
-    network = WaveNetConfig.model_validate({**model.network.model_dump(), **stack, "head_hidden": (32,)})
+    network = WaveNetConfig.model_validate({**model.wavenet.model_dump(), **stack, "head_hidden": (32,)})
     name, description = f"{model.name}-draft", f"proposes what {model.name} judges"
     return model.model_copy(update={"name": name, "description": description, "network": network})

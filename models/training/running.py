@@ -12,16 +12,26 @@ import torch
 
 from ostinato.models.checkpoint import save_checkpoint
 from ostinato.models.config import ModelConfig
+from ostinato.models.registry import load_name_or_folder
 from ostinato.models.training.budget import Budget
 from ostinato.models.training.crops import CropPlan
 from ostinato.models.training.dataset import Dataset, check_fit, read_dataset
 from ostinato.models.training.loop import Settings, Trainer, TrainingError
 from ostinato.models.training.notes import Split
-from ostinato.models.training.recipe import instrument_config
+from ostinato.models.training.recipe import Strategy, instrument_config
 from ostinato.models.training.reporting import Reporter
 
 STATE: Final = "state.pt"
 SAVE_EVERY_S: Final = 60.0
+
+SETTINGS: Final[dict[Strategy, Settings]] = {
+    "wavenet": Settings(),
+    # a sample of it costs a tenth; the lighter its past when played, the less its own noise feeds it
+    "nade": Settings(crops=CropPlan(count=8), hops=1024, learning_rate=2e-3, past_weight=0.5),
+}
+"""How each strategy is trained."""
+
+SLOWLY: Final = 0.1  # of the learning rate of what steers, where it has learnt already
 
 GPU_CROPS: Final = CropPlan(count=64, samples=8192)
 GPU_HOPS: Final = 16384
@@ -36,7 +46,9 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     seed: int = 0,
-    learning_rate: float = Settings.learning_rate,
+    learning_rate: float | None = None,
+    strategy: Strategy = "wavenet",
+    steering: str | None = None,
     resume: bool = False,
     config: ModelConfig | None = None,
 ) -> Path:
@@ -45,9 +57,14 @@ def train(
     `out` gets the averaged weights with their config, `state.pt` to resume from (both about every minute), and
     `loss.png`. `device` is cpu or cuda. The model is named after `out`, and plays the data set's instruments.
 
+    With `steering`, a model's name or folder, the run begins with that one's control network and tone, and changes them
+    slowly.
+
     Raises:
         DatasetError: where the data set is missing or broken.
-        TrainingError: where there is nothing to resume, or the loss is not finite for long.
+        TrainingError: where there is nothing to resume, the loss is not finite for long, or `steering` is of another
+            shape.
+        UnknownModelError: where `steering` is neither.
     """
     state = out / STATE
     if state.is_file() and not resume:
@@ -57,21 +74,27 @@ def train(
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     dataset = read_dataset(data)
-    config = config or config_of(dataset, out)
+    config = config or config_of(dataset, out, strategy)
     check_fit(dataset, config.network, data)
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
-    settings = Settings(seed=seed, learning_rate=learning_rate)
+    settings = replace(SETTINGS[config.strategy], seed=seed)
+    if learning_rate is not None:
+        settings = replace(settings, learning_rate=learning_rate)
     if device == "cuda":
         settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
+    if steering is not None:
+        settings = replace(settings, tone_rate=settings.tone_rate * SLOWLY)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
     if resume:
         trainer.resume(state)
+    elif steering is not None:
+        trainer.take_steering(load_name_or_folder(steering))
     out.mkdir(parents=True, exist_ok=True)
     run(trainer, out)
     return out
 
 
-def config_of(dataset: Dataset, out: Path) -> ModelConfig:
+def config_of(dataset: Dataset, out: Path, strategy: Strategy = "wavenet") -> ModelConfig:
     """A model for the instruments of a data set."""
     licences = dict.fromkeys(source.licence for source in dataset.sources)
     return instrument_config(
@@ -79,6 +102,7 @@ def config_of(dataset: Dataset, out: Path) -> ModelConfig:
         name=re.sub(r"[^a-z0-9._-]+", "-", out.name.lower()).strip("-._") or "instrument",
         licence=", ".join(licences),
         description=", ".join(i.name for i in dataset.instruments),
+        strategy=strategy,
     )
 
 

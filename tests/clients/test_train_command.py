@@ -12,7 +12,6 @@ from typer.testing import CliRunner, Result
 from ostinato.clients.cli import app
 from ostinato.models.checkpoint import load_checkpoint
 from ostinato.models.training import running
-from ostinato.models.training.loop import Settings
 from tests.models.training.tones import write_recordings
 
 
@@ -46,7 +45,7 @@ def test_plain_train_is_the_orchestra_on_a_cpu(called: dict[str, Any]) -> None:
     assert run().exit_code == 0
     assert (called["data"], called["out"]) == (Path("data/orchestra"), Path("runs/orchestra"))
     assert (called["device"], called["minutes"], called["steps"]) == ("cpu", 45.0, None)
-    assert called["learning_rate"] == Settings.learning_rate
+    assert called["learning_rate"] is None  # the recipe's
     assert called["resume"] is False
 
 
@@ -54,12 +53,12 @@ def test_every_option_is_handed_on(called: dict[str, Any], monkeypatch: pytest.M
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     result = run(
         "--data", "a", "-o", "b", "--minutes", "3", "--device", "cuda", "--threads", "2", "--learning-rate", "0.002",
-        "--seed", "9",
+        "--seed", "9", "--strategy", "nade", "--steering", "default",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert called == {
         "data": Path("a"), "out": Path("b"), "minutes": 3.0, "steps": None, "device": "cuda", "threads": 2,
-        "learning_rate": 0.002, "seed": 9, "resume": False,
+        "learning_rate": 0.002, "strategy": "nade", "steering": "default", "seed": 9, "resume": False,
     }  # fmt: skip
 
 

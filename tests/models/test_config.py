@@ -113,7 +113,7 @@ def test_the_receptive_field_counts_every_tap_of_every_layer() -> None:
 
 def test_macs_count_every_weight_of_the_sample_path_once() -> None:
     for name in registry.RANDOM:
-        network: WaveNetConfig = registry.random_config(name).network
+        network: WaveNetConfig = registry.random_config(name).wavenet
         weights = {k: v for k, v in network.shapes.items() if k.endswith("weight")}
         per_hop = [k for k in weights if k.startswith(("local", "global", "tone")) or ".condition." in k]
         sizes = {k: _size(v) for k, v in weights.items() if k not in per_hop}

@@ -28,6 +28,18 @@ def test_models_are_listed_with_their_controls(server: Serving) -> None:
     assert httpx.get(f"{server.url}/v1/models/tiny").json() == model
 
 
+def test_a_nade_is_listed_and_played_as_any_other_model() -> None:
+    with serving(models=("nade",)) as server:
+        (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
+        assert (model["id"], model["strategy"], model["engine"]["engine"]) == ("nade", "nade", "native")
+        assert model["live_voices"] >= 1
+        with Listener(server) as listener:
+            started = listener.start(model="nade", mode="live", duration_s=0.2)
+            heard = started.say(NoteOn(event_id="on", note=60)).hear_out()
+        whole(heard)
+        assert abs(heard.samples).max() > 0
+
+
 def test_an_unknown_model_or_path_is_answered_in_the_one_shape_of_errors(server: Serving) -> None:
     unknown = httpx.get(f"{server.url}/v1/models/nonesuch")
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_model")

@@ -218,7 +218,9 @@ NB_MODULE(_kernel, m) {
       .def_rw("local_widths", &ostinato::Shape::local_widths)
       .def_rw("global_entries", &ostinato::Shape::global_entries)
       .def_rw("global_channels", &ostinato::Shape::global_channels)
-      .def_rw("window", &ostinato::Shape::window);
+      .def_rw("window", &ostinato::Shape::window)
+      .def_rw("units", &ostinato::Shape::units)
+      .def_rw("parameters", &ostinato::Shape::parameters);
   nb::class_<BoundPool>(m, "Pool")
       .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&, int>(), "shape"_a,
            "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32", "threads"_a = 1)

@@ -43,9 +43,10 @@ OSTINATO_INLINE void take_waves(const Model& m, const Scratch& s, const Stream& 
 // past it.
 inline void excite(const Model& m, const Scratch& s, const Stream* streams, int count, int first, int samples) {
   for (int n = 0; n < count; ++n) {
-    const Rows entry = evenly(s.entry + std::int64_t{n} * block_samples * m.residual, m.residual, samples);
+    const std::int64_t width = m.excitation.outputs;
+    const Rows entry = evenly(s.entry + n * block_samples * width, width, samples);
     if (m.harmonics || m.tone_harmonics) take_waves(m, s, streams[n], n, first);
-    fill(entry, m.residual, 0.0f);
+    fill(entry, m.excitation.outputs, 0.0f);
     dense(m.excitation, evenly(s.waves, s.waves_row, samples), entry, entry);
     streams[n].slot->phase += s.held[n].step * static_cast<std::uint64_t>(samples);
   }

@@ -100,6 +100,8 @@ OSTINATO_INLINE Floats tanh(Floats x) {
   return (1.0f - e) / (1.0f + e);
 }
 
+OSTINATO_INLINE Floats sigmoid(Floats x) { return 1.0f / (1.0f + power(x * sigmoid_exponent)); }
+
 // tanh(a) sigmoid(b) with one division, of a times tanh_exponent and b times sigmoid_exponent. Exactly 0 at a = 0,
 // which keeps padded lanes at 0.
 OSTINATO_INLINE Floats gate_of_exponents(Floats a, Floats b) {

@@ -12,6 +12,7 @@
 #include "integer_stack.hpp"
 #define OSTINATO_PRECISION int8
 #else
+#include "nade.hpp"
 #include "stack.hpp"
 #define OSTINATO_PRECISION float32
 #endif
@@ -53,26 +54,52 @@ void leave(const Model& m, const Scratch& s, const Place& p, const Rows& paramet
   }
 }
 
-void run_block(const Model& m, const Scratch& s, const Stream* streams, int count, int frame, int first, int samples) {
+// `parameters` gives those of the sample at a place in the block.
+template <class Parameters>
+void run_block(const Model& m, const Scratch& s, const Stream* streams, int count, int frame, int first, int samples,
+               const Parameters& parameters) {
   for (int n = 0; n < count; ++n)
     draw_noise(m, *streams[n].slot, Purpose::sample, s.choice + n * block_samples, s.spread + n * block_samples);
   excite(m, s, streams, count, first, samples);
   for (int t = 0; t < samples; ++t) {
     const Place place{streams, count, t, samples};
-    enter(m, s, place);
-    leave(m, s, place, run_stack(m, s, place), frame, std::int64_t{frame} * m.hop + first + t);
+    leave(m, s, place, parameters(place), frame, std::int64_t{frame} * m.hop + first + t);
   }
   for (int n = 0; n < count; ++n) streams[n].slot->clock += samples;
 }
 
+// Every sample runs the whole stack.
+struct BySample {
+  OSTINATO_INLINE BySample(const Model&, const Scratch&, const Stream*, int) {}
+  OSTINATO_INLINE Rows step(const Model& m, const Scratch& s, const Place& place, int) const {
+    enter(m, s, place);
+    return run_stack(m, s, place);
+  }
+};
+
+#ifndef OSTINATO_INT8
+// The stack runs once a frame.
+struct ByFrame {
+  Rows activation;
+  OSTINATO_INLINE ByFrame(const Model& m, const Scratch& s, const Stream* streams, int count)
+      : activation(begin_frame(m, s, streams, count)) {}
+  OSTINATO_INLINE Rows step(const Model& m, const Scratch& s, const Place& place, int at) const {
+    return step_nade(m, s, place, activation, at);
+  }
+};
+#endif
+
+template <class Hop>
 void advance(const Model& m, const Scratch& s, const Stream* streams, int count, int frames) {
   for (int done = 0; done < count; done += group_streams) {
     const int group = count - done < group_streams ? count - done : group_streams;
     for (int frame = 0; frame < frames; ++frame) {
       steer(m, s, streams + done, group, frame);
+      const Hop hop(m, s, streams + done, group);
       for (int first = 0; first < m.hop; first += block_samples) {
         const int samples = m.hop - first < block_samples ? m.hop - first : block_samples;
-        run_block(m, s, streams + done, group, frame, first, samples);
+        run_block(m, s, streams + done, group, frame, first, samples,
+                  [&](const Place& place) { return hop.step(m, s, place, first + place.t); });
       }
       keep_amplitudes(m, s, streams + done, group);
     }
@@ -123,8 +150,10 @@ float judge_one(const Model& m, const float* parameters, const Model& draft, con
 
 #ifdef OSTINATO_INT8
 constexpr int levels_together = together<Level>, levels_raised = raised;
+constexpr decltype(&advance<BySample>) advance_nade = nullptr; // has none
 #else
 constexpr int levels_together = 0, levels_raised = 0; // has none
+constexpr auto advance_nade = advance<ByFrame>;
 #endif
 
 #define OSTINATO_TEXT_OF(x) #x
@@ -133,7 +162,8 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         OSTINATO_TEXT(OSTINATO_PRECISION),
                         levels_together,
                         levels_raised,
-                        advance,
+                        advance<BySample>,
+                        advance_nade,
                         speculate,
                         evaluate,
                         sample,

@@ -65,6 +65,16 @@ struct IntegerHead {
   float levels, top;
 };
 
+// A NADE over frames of one hop; the layers are then a stack whose step is a frame.
+struct Nade {
+  std::int32_t units;   // padded; 0 where each sample runs the stack
+  Matrix frame;         // hop -> residual: the frame before enters the stack
+  Matrix before;        // hop -> units: and the activation, as it is
+  const float* weights; // [hop][units]: what each sample of a frame adds to the running activation
+  const Matrix* output; // hop of them: units -> head parameters
+  std::int64_t past;    // where the frame lies, floats from the start of a slot's rings
+};
+
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 struct Model {
@@ -79,7 +89,7 @@ struct Model {
   Matrix tone;                 // last hidden layer -> levels, phases, log-scale, each padded; none without a tone
   const float* global_entries_table; // [entries][channels]
   Matrix condition;            // C -> layers x 2 residual, every layer's bias folded in
-  Matrix excitation;           // 2 harmonics -> residual, the input's bias folded in
+  Matrix excitation;           // 2 harmonics -> residual, the input's bias folded in; of a NADE -> units, no bias
   const float* input;          // [residual]: the last sample's column of the input layer
   const Layer* layer;                // of float32
   const Matrix* head_matrix;         // head_layers of them
@@ -87,6 +97,7 @@ struct Model {
   Integers<std::int8_t> skip_sum;    // of all layers' gates side by side; one scale an output
   const IntegerHead* integer_head;   // head_layers of them
   const float* levels;         // mu-law: the sample of each level
+  Nade nade;
 };
 
 // What a slot holds ahead of its rings. The tone's amplitudes at the last hop's end follow at the next 64-byte line
@@ -131,13 +142,15 @@ struct Scratch {
   float* condition;  // [group][layers * 2 residual]
   float* waves;      // [block][2 harmonics padded]
   float* tone;       // [group][block]
-  float* entry;      // [group][block][residual]: the input layer without the last sample
+  float* entry;      // [group][block][residual]: the input layer without the last sample; of a NADE [units]
   float* past;       // [layers][rows][2 residual]; of float32
   float* gates;      // [group][2 residual]; of float32
   float* hidden;     // [group][residual]
   float* active[2];  // [group][residual]: gated activations of this layer and the one before; of float32
   float* skip;       // [group][skip]; of float32
   float* read[2];    // [group][widest head layer]
+  float* units;      // [group][units]: of a NADE, the hidden units of one sample
+  float* drawn;      // [group][head parameters]: of a NADE
   float* choice;     // [group][block]: uniform that chooses a level or component, or its logit
   float* spread;     // [group][block]: standardised deviation from its centre
   std::int32_t* past_sums; // [layers][rows][2 residual]; of int8
@@ -167,6 +180,7 @@ struct Kernel {
   std::int32_t together; // levels of 8 bits that are multiplied as one word
   std::int32_t raised;   // what is added to each of them
   void (*advance)(const Model&, const Scratch&, const Stream* streams, int count, int frames);
+  void (*advance_nade)(const Model&, const Scratch&, const Stream* streams, int count, int frames); // of float32
   // Frames of one stream, by windows of a draft's proposals that the model judges.
   void (*speculate)(const Part& model, const Part& draft, int frames, int window, Tally&);
   // For tests: evaluate a function of vectors.hpp over an array; `count` is a multiple of 16.

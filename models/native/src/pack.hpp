@@ -25,6 +25,8 @@ struct Shape {
   std::vector<int> local_widths; // of the control network's layers, the condition last; empty where there is none
   int harmonics, tone_harmonics, global_entries, global_channels; // 0 where there is none
   int window; // most samples of one stream that are scored at once; 0 where each waits for the one before
+  int units;      // of a NADE over frames, where head_widths end; 0 where each sample runs the stack
+  int parameters; // of the head
 };
 
 // Numbers of one of the types that a tensor may have.
@@ -62,6 +64,7 @@ class PackedModel {
  private:
   void lay_out(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_floats(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_nade(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout);
   void place_rings(const Shape& shape);
 
@@ -73,6 +76,7 @@ class PackedModel {
   std::vector<IntegerLayer> integer_layers_;
   std::vector<IntegerHead> integer_heads_;
   std::vector<Matrix> local_;
+  std::vector<Matrix> conditionals_; // of a NADE
   Memory memory_;
   std::size_t ring_bytes_ = 0, weight_bytes_ = 0;
   int widest_read_ = 0, widest_control_ = 0;

@@ -20,7 +20,8 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
     for (int i = 0; i < 8; ++i) hash = (hash ^ (static_cast<std::uint64_t>(value) >> 8 * i & 0xff)) * 0x100000001b3;
   };
   for (int value : {shape.sample_rate, shape.hop, shape.residual, shape.skip, shape.kernel_size, shape.harmonics,
-                    shape.tone_harmonics, shape.global_entries, shape.global_channels, shape.window})
+                    shape.tone_harmonics, shape.global_entries, shape.global_channels, shape.window,
+                    shape.units, shape.parameters})
     mix(value);
   for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
@@ -67,7 +68,7 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
   s.condition = layout.take(group * m.condition.outputs);
   s.waves = layout.take(std::size_t{block_samples} * s.waves_row);
   s.tone = layout.take(group * block_samples);
-  s.entry = layout.take(group * block_samples * r);
+  s.entry = layout.take(group * block_samples * m.excitation.outputs);
   s.hidden = layout.take(group * r);
   for (float*& read : s.read) read = layout.take(group * s.read_row);
   const std::size_t past = 2 * r * m.layers * s.past_rows;
@@ -84,6 +85,8 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
     s.skip = layout.take(group * m.skip);
   }
   if (window_) s.proposed = layout.take(std::size_t{block_samples} * s.read_row);
+  s.units = layout.take(group * m.nade.units);
+  s.drawn = layout.take(m.nade.units ? group * m.nade.output->outputs : 0);
   s.choice = layout.take(group * block_samples);
   s.spread = layout.take(group * block_samples);
   return s;
@@ -117,7 +120,8 @@ bool Pool::restore(int slot, std::span<const std::byte> from) {
 
 // How many threads a call is shared among. A stream is drawn by one: its layers wait for each other.
 int Pool::parts(int streams, int frames) const {
-  const double read = static_cast<double>(packed_.weight_bytes()) * streams * frames * packed_.model().hop;
+  const Model& m = packed_.model(); // a NADE reads each of its weights once a hop
+  const double read = static_cast<double>(packed_.weight_bytes()) * streams * frames * (m.nade.units ? 1 : m.hop);
   return static_cast<int>(std::clamp(read / worth_waking, 1.0, static_cast<double>(std::min(threads(), streams))));
 }
 
@@ -131,13 +135,13 @@ Stream Pool::stream_of(const Request& request) {
 void Pool::advance(std::span<const Request> requests, int frames) {
   for (std::size_t i = 0; i < requests.size(); ++i) streams_[i] = stream_of(requests[i]);
   const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
+  const auto advance = packed_.model().nade.units ? kernel_->advance_nade : kernel_->advance;
   const auto advance_part = [&](int part) {
     const int first = streams * part / together, end = streams * (part + 1) / together;
-    kernel_->advance(packed_.model(), scratch_[static_cast<std::size_t>(part)], streams_.data() + first, end - first,
-                     frames);
+    advance(packed_.model(), scratch_[static_cast<std::size_t>(part)], streams_.data() + first, end - first, frames);
   };
   if (together > 1 && team_->share(together, advance_part)) return;
-  kernel_->advance(packed_.model(), scratch_[0], streams_.data(), streams, frames);
+  advance(packed_.model(), scratch_[0], streams_.data(), streams, frames);
 }
 
 void Pool::speculate(Pool& draft, std::span<const Request> requests, int frames, int window, Tally& tally) {

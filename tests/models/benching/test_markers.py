@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.models.benching.markers import BEGIN, END, MarkerError, check_markers, write_between_markers
+from ostinato.models.benching.markers import BENCH, MarkerError, check_markers, write_between_markers
+
+BEGIN, END = f"<!-- {BENCH} -->", f"<!-- /{BENCH} -->"
 
 ROOT = Path(__file__).parents[3]
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r<"))

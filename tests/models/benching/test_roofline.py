@@ -12,7 +12,7 @@ counts = st.integers(1, 10**9)
 
 
 def test_the_weights_of_a_step_are_those_that_it_multiplies_by() -> None:
-    network = registry.load("r64").config.network  # no tone, no conditioning: every weight but biases, once a sample
+    network = registry.load("r64").config.wavenet  # no tone, no conditioning: every weight but biases, once a sample
     weights = sum(
         count
         for name, shape in network.shapes.items()
@@ -24,14 +24,14 @@ def test_the_weights_of_a_step_are_those_that_it_multiplies_by() -> None:
 
 
 def test_int8_reads_a_byte_a_weight_but_for_the_head_and_the_input() -> None:
-    network = registry.load("r64").config.network
+    network = registry.load("r64").config.wavenet
     head, entry = 128 * 256, 64
     stack = network.macs_per_sample - head - entry
     assert work_of_step(network, "int8", 1).weight_bytes == stack + 2 * head + 4 * entry
 
 
 def test_what_is_done_once_a_hop_is_not_counted() -> None:
-    network = registry.load("tiny").config.network
+    network = registry.load("tiny").config.wavenet
     assert network.local is not None
     longer = network.local.model_copy(update={"hidden": (64, 64)})
     assert work_of_step(network.model_copy(update={"local": longer}), "int8", 2) == work_of_step(network, "int8", 2)
@@ -53,6 +53,6 @@ def test_a_gigabyte_at_a_gigabyte_a_second_takes_a_second() -> None:
 
 @given(st.integers(1, 256))
 def test_streams_share_the_weights_and_not_the_products(streams: int) -> None:
-    network = registry.load("r32").config.network
+    network = registry.load("r32").config.wavenet
     one, many = work_of_step(network, "int8", 1), work_of_step(network, "int8", streams)
     assert many == Work(one.weight_bytes, streams * one.products)

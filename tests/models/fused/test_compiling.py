@@ -36,14 +36,14 @@ def test_it_compiles_to_tensor_core_products_within_a_blocks_shared_memory(kerne
 def test_no_matrix_goes_through_shared_memory(kernels: list[dict[str, Any]]) -> None:
     """It holds rows and logits of the streams alone: no more than these, and no asynchronous copy fills it."""
     for kernel in kernels:
-        shape = Padded.of(registry.load(kernel["model"]).config.network, "float16")
+        shape = Padded.of(registry.load(kernel["model"]).config.wavenet, "float16")
         assert kernel["shared"] <= LANES * max(shape.part, shape.skip, 2 * shape.residual) * 4
         assert "cp.async" not in kernel["ptx"]
 
 
 def test_weights_are_read_16_bytes_at_a_time(kernels: list[dict[str, Any]]) -> None:
     for kernel in kernels:
-        network = registry.load(kernel["model"]).config.network
+        network = registry.load(kernel["model"]).config.wavenet
         shape = Padded.of(network, "float16")
         layer = 2 * (2 * network.kernel_size * shape.residual**2 + shape.residual * (shape.residual + shape.skip))
         assert kernel["ptx"].count("ld.global.v4.b32") >= 2 * layer / (shape.warps * 32 * 16)  # two layers a turn

@@ -34,7 +34,7 @@ def probed(name: str) -> tuple[Samples, Samples]:
     sampler = FusedSampler(checkpoint, 1, "cuda", "float16")
     sampler.reset(0, KEY)
     heard = sampler.advance([0], frames)[0]
-    net = checkpoint.config.network
+    net = checkpoint.config.wavenet
     batch, start = torch.from_numpy(frames), torch.tensor([noise.as_int64(noise.phase_start(KEY))])
     phase = excitation.running_phase(start, batch[..., 0], net.hop, net.sample_rate)
     samples = excitation.emphasise(torch.from_numpy(heard)[None], net.pre_emphasis)

@@ -33,7 +33,7 @@ def unfragmented(flat: Tensor, rows: int, columns: int, warps: int) -> Tensor:
 
 @given(checkpoints())
 def test_weights_are_packed_input_by_output_and_the_rest_is_zero(checkpoint: Checkpoint) -> None:
-    network, tensors = checkpoint.config.network, checkpoint.tensors
+    network, tensors = checkpoint.config.wavenet, checkpoint.tensors
     shape, packed = Padded.of(network, "float32"), pack(checkpoint, "float32", CPU)
     r, s = network.residual_channels, network.skip_channels
     taps = unfragmented(packed.taps, shape.residual, 2 * shape.residual, shape.warps)  # [L, k, R, 2 R]
@@ -51,7 +51,7 @@ def test_weights_are_packed_input_by_output_and_the_rest_is_zero(checkpoint: Che
 
 @given(checkpoints())
 def test_rings_lie_one_after_the_other(checkpoint: Checkpoint) -> None:
-    network = checkpoint.config.network
+    network = checkpoint.config.wavenet
     described = pack(checkpoint, "float16", CPU).rings.tolist()
     starts, rows = [word & 0xFFFFFFFF for word in described], [1 << (word >> 56) for word in described]
     assert [word >> 32 & 0xFFFFFF for word in described[: network.layers]] == list(network.dilations)
@@ -61,7 +61,7 @@ def test_rings_lie_one_after_the_other(checkpoint: Checkpoint) -> None:
 
 @given(checkpoints())
 def test_half_is_for_products_and_sums_start_from_float32(checkpoint: Checkpoint) -> None:
-    packed, shape = pack(checkpoint, "float16", CPU), Padded.of(checkpoint.config.network, "float16")
+    packed, shape = pack(checkpoint, "float16", CPU), Padded.of(checkpoint.config.wavenet, "float16")
     assert {packed.taps.dtype, packed.skip.dtype, packed.hidden.dtype, packed.last.dtype} == {torch.float16}
     assert {packed.bias.dtype, packed.condition.dtype, packed.skip_bias.dtype, packed.last_bias.dtype} == {
         torch.float32

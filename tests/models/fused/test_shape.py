@@ -11,7 +11,7 @@ from tests.models.sampling.networks import checkpoints
 
 @given(checkpoints())
 def test_every_width_is_a_power_of_two_that_holds_its_own(checkpoint: Checkpoint) -> None:
-    network = checkpoint.config.network
+    network = checkpoint.config.wavenet
     shape = Padded.of(network, "float16")
     for padded in (shape.residual, shape.skip, shape.waves, shape.part):
         assert padded >= NARROWEST
@@ -26,7 +26,7 @@ def test_every_width_is_a_power_of_two_that_holds_its_own(checkpoint: Checkpoint
 @given(checkpoints())
 def test_the_row_written_at_a_sample_is_none_of_those_read_at_it(checkpoint: Checkpoint) -> None:
     """What lets one barrier a sample be enough."""
-    network = checkpoint.config.network
+    network = checkpoint.config.wavenet
     for rows, dilation in zip(ring_rows(network), network.dilations, strict=True):
         for clock in range(2 * rows):
             read = {(clock - tap * dilation) % rows for tap in range(1, network.kernel_size)}
@@ -36,7 +36,7 @@ def test_the_row_written_at_a_sample_is_none_of_those_read_at_it(checkpoint: Che
 
 @pytest.mark.parametrize("name", registry.names())
 def test_every_registered_model_fits_in_half(name: str) -> None:
-    Padded.of(registry.load(name).config.network, "float16")
+    Padded.of(registry.load(name).config.wavenet, "float16")
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_every_registered_model_fits_in_half(name: str) -> None:
 def test_what_is_too_large_for_a_block_is_refused_by_field_and_value(
     field: str, value: object, told: str, precision: Precision
 ) -> None:
-    shape = registry.random_config("r64").network.model_dump()
+    shape = registry.random_config("r64").wavenet.model_dump()
     network = WaveNetConfig.model_validate({**shape, field: value})
     with pytest.raises(SamplerError, match=rf"engine: 'fused' takes matrices .*{told}.* KB in {precision}"):
         Padded.of(network, precision)
 
 
 def test_a_warp_has_columns_of_its_own_in_every_product_of_a_layer() -> None:
-    assert Padded.of(registry.random_config("r64").network, "float16").warps == 8
-    assert Padded.of(registry.random_config("r32").network, "float16").warps == 4
+    assert Padded.of(registry.random_config("r64").wavenet, "float16").warps == 8
+    assert Padded.of(registry.random_config("r32").wavenet, "float16").warps == 4

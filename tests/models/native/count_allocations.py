@@ -1,7 +1,7 @@
 """Run under the preloaded counter: prints allocations of a short call, a long one, and of two that must show.
 
-Takes a precision and a number of threads. The interpreter itself allocates around a call, so the step is clean where
-a call of many hops allocates no more than a call of one.
+Takes a model, a precision and a number of threads. The interpreter itself allocates around a call, so the step is
+clean where a call of many hops allocates no more than a call of one.
 """
 
 import ctypes
@@ -11,14 +11,19 @@ from typing import get_args
 import numpy as np
 
 from ostinato.models import registry
+from ostinato.models.config import ModelConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.sampling.native import NativeSampler, Precision
 
 SLOTS = 5
-precision: Precision = next(p for p in get_args(Precision) if p == sys.argv[1])
-threads = int(sys.argv[2])
+precision: Precision = next(p for p in get_args(Precision) if p == sys.argv[2])
+threads = int(sys.argv[3])
 count = ctypes.CDLL(None).allocations
 checkpoint = registry.load("tiny")
+if sys.argv[1] == "nade":
+    plain = checkpoint.config.model_dump()
+    config = {**plain, "strategy": "nade", "network": {**plain["network"], "units": 20}}
+    checkpoint = registry.random_checkpoint(ModelConfig.model_validate(config))
 pool = NativeSampler(checkpoint, SLOTS, threads=threads, precision=precision)._pool
 slots = np.arange(SLOTS)
 

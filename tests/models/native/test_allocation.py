@@ -15,14 +15,14 @@ COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the counter stands before glibc's malloc")
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler on the path")
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize(("model", "precision"), [("tiny", "float32"), ("tiny", "int8"), ("nade", "float32")])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_step_allocates_nothing(tmp_path: Path, precision: str, threads: int) -> None:
+def test_the_step_allocates_nothing(tmp_path: Path, model: str, precision: str, threads: int) -> None:
     counter = tmp_path / "allocations.so"
     assert COMPILER is not None
     subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", HERE / "allocations.c", "-o", counter], check=True)
     run = subprocess.run(
-        [sys.executable, HERE / "count_allocations.py", precision, str(threads)],
+        [sys.executable, HERE / "count_allocations.py", model, precision, str(threads)],
         env={**os.environ, "LD_PRELOAD": str(counter)},
         check=True,
         capture_output=True,

@@ -16,6 +16,7 @@ from ostinato.models.config import (
     LogisticsHead,
     ModelConfig,
     MuLawHead,
+    NadeConfig,
     ToneConfig,
     WaveNetConfig,
 )
@@ -61,6 +62,16 @@ def checkpoints(draw: st.DrawFn) -> Checkpoint:
     return registry.random_checkpoint(
         ModelConfig(name="random", network=network, instruments=instruments), draw(st.integers(0, 9))
     )
+
+
+@st.composite
+def nade_checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """The same over frames, of any head that a NADE's conditionals can have."""
+    plain = draw(checkpoints())
+    units = draw(st.sampled_from([1, 3, 16, 21, 40]))
+    network = NadeConfig.model_validate({**plain.config.wavenet.model_dump(), "units": units})
+    config = ModelConfig(name="random", strategy="nade", network=network, instruments=plain.config.instruments)
+    return registry.random_checkpoint(config, draw(st.integers(0, 9)))
 
 
 def controls_for(config: ModelConfig, streams: int, frames: int, seed: int = 0) -> NDArray[np.float32]:

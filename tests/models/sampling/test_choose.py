@@ -5,9 +5,11 @@ import sys
 import pytest
 
 from ostinato.models import registry
+from ostinato.models.config import Instrument
 from ostinato.models.sampling import choose
 from ostinato.models.sampling.choose import EngineName, open_sampler
 from ostinato.models.sampling.contract import SamplerError
+from ostinato.models.training.recipe import instrument_config
 
 TINY = registry.load("tiny")
 
@@ -46,6 +48,15 @@ def test_auto_takes_the_fused_kernel_on_cuda_where_triton_is_and_says_why(monkey
     monkeypatch.setattr(choose, "find_spec", lambda _: None)
     engine, why = choose.fastest("cuda")
     assert (engine, "triton" in why) == ("torch", True)
+
+
+@pytest.mark.parametrize("engine", ["naive", "fused"])
+def test_what_draws_from_a_wavenet_alone_is_refused_for_a_nade(engine: EngineName) -> None:
+    model = registry.random_checkpoint(instrument_config((Instrument(name="one"),), name="one", strategy="nade"))
+    with pytest.raises(SamplerError, match=f"engine: '{engine}' draws from a wavenet alone, and this model is a nade"):
+        open_sampler(model, engine, slots=1)
+    assert open_sampler(model, slots=1)[0].build.engine == "native"
+    assert choose.fastest("cuda", "nade") == ("torch", "there is no fused kernel for a nade")
 
 
 def test_fused_is_refused_by_what_it_lacks() -> None:

@@ -52,6 +52,18 @@ if torch.cuda.is_available():
     SAMPLERS["fused-cuda"] = lambda c, n: FusedSampler(c, n, "cuda", "float32")  # on a CPU: test_fused.py
 
 
+def small_nade(**changes: object) -> Checkpoint:
+    """The same over frames: a NADE whose stack's step is a hop."""
+    network = small().config.network.model_dump()
+    data = {
+        "name": "small-nade",
+        "strategy": "nade",
+        "instruments": [{"name": "one"}, {"name": "two"}],
+        "network": {**network, "units": 11, **changes},
+    }
+    return registry.random_checkpoint(ModelConfig.model_validate(data), seed=4)
+
+
 def small(**changes: object) -> Checkpoint:
     """A random model small enough for the naive sampler, with everything switched on."""
     network: dict[str, object] = {
@@ -80,15 +92,39 @@ MODELS = {
     "logistics": small(),
     "gaussian": small(head={"kind": "gaussian"}, kernel_size=3),
     "mu-law": small(head={"kind": "mu_law", "levels": 16}, tone=None, pre_emphasis=0.0, bias=False),
+    "nade": small_nade(),
+    "nade-gaussian": small_nade(
+        head={"kind": "gaussian"}, head_hidden=[], kernel_size=3, excitation=None, bias=False, units=20
+    ),
 }
+WITHOUT_NADE = ("naive", "fused", "int8", "speculative")
 
 
-@pytest.fixture(params=SAMPLERS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every sampler of a test's kind, with every model that it draws from where the test takes one."""
+    for fixture, samplers in (("make", SAMPLERS), ("make_exact", EXACT)):
+        if fixture not in metafunc.fixturenames:
+            continue
+        wanted = {"model": list(MODELS), "smooth_model": [name for name in MODELS if name != "mu-law"]}
+        asked = next((name for name in wanted if name in metafunc.fixturenames), None)
+        if asked is None:
+            metafunc.parametrize(fixture, samplers, indirect=True)
+            continue
+        pairs = [(sampler, model) for sampler in samplers for model in wanted[asked] if draws_from(sampler, model)]
+        metafunc.parametrize((fixture, asked), pairs, indirect=True)
+
+
+def draws_from(sampler: str, model: str) -> bool:
+    """Whether a sampler draws from models of this strategy."""
+    return not (model.startswith("nade") and any(part in sampler for part in WITHOUT_NADE))
+
+
+@pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
     return _available(str(request.param))
 
 
-@pytest.fixture(params=EXACT)
+@pytest.fixture
 def make_exact(request: pytest.FixtureRequest) -> Make:
     return _available(str(request.param))
 
@@ -102,9 +138,15 @@ def _available(name: str) -> Make:
     return SAMPLERS[name]
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture
 def model(request: pytest.FixtureRequest) -> Checkpoint:
-    return MODELS[request.param]
+    return MODELS[str(request.param)]
+
+
+@pytest.fixture
+def smooth_model(request: pytest.FixtureRequest) -> Checkpoint:
+    """One whose levels are fine enough for every control to be heard at once."""
+    return MODELS[str(request.param)]
 
 
 def controls(streams: int, frames: int, seed: int = 0) -> NDArray[np.float32]:
@@ -271,11 +313,11 @@ def test_a_snapshot_stays_as_it_was_while_the_slot_goes_on(make: Make) -> None:
 
 
 @pytest.mark.parametrize("channel", range(len(FRAME)))
-def test_causal(make: Make, channel: int) -> None:
+def test_causal(make: Make, smooth_model: Checkpoint, channel: int) -> None:
     frames = controls(1, 6)
     changed = frames.copy()
     changed[:, 4:, channel] = {0: 72.0, 5: 1.0 - frames[0, 0, 5]}.get(channel, 0.123)
-    sampler = make(MODELS["logistics"], SLOTS)
+    sampler = make(smooth_model, SLOTS)
     sampler.reset(1, KEY)
     before = sampler.advance([1], frames)
     sampler.reset(1, KEY)

@@ -43,7 +43,7 @@ def forward(
     checkpoint: Checkpoint, key: int, controls: NDArray[np.float32], forced: NDArray[np.float32]
 ) -> torch.Tensor:
     """Head parameters of the parallel forward, in double precision: [T, P]."""
-    net = checkpoint.config.network
+    net = checkpoint.config.wavenet
     network = DoubleWaveNet(net).double().requires_grad_(False)
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
     start = torch.tensor([noise.as_int64(noise.phase_start(key))])

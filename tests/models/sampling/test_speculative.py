@@ -22,7 +22,7 @@ from ostinato.models.sampling.speculative import SpeculativeSampler
 from ostinato.models.speculation import TRIES, Density, judge
 from tests.models.sampling.test_contract import KEY, MODELS, controls, small
 
-HEADS = tuple(MODELS)
+HEADS = tuple(name for name in MODELS if MODELS[name].config.strategy == "wavenet")
 Judge = Callable[[NDArray[np.float32], NDArray[np.float32], float, int, int], float]
 
 
@@ -159,6 +159,11 @@ def test_at_temperature_0_it_plays_what_the_model_alone_plays() -> None:
 def test_a_draft_that_can_not_be_judged_is_refused(changes: dict[str, object], named: str) -> None:
     with pytest.raises((SamplerError, ValueError), match=named):
         SpeculativeSampler(MODELS["logistics"], small(**changes), 1)
+
+
+def test_a_model_that_is_no_wavenet_is_refused() -> None:
+    with pytest.raises(SamplerError, match="nade"):
+        SpeculativeSampler(MODELS["nade"], MODELS["nade"], 1)
 
 
 def test_a_window_that_can_not_be_is_refused() -> None:

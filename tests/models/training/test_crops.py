@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def config() -> WaveNetConfig:
-    return random_config("tiny").network
+    return random_config("tiny").wavenet
 
 
 @pytest.fixture(scope="module")

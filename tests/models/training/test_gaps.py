@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ostinato.models.controls import FRAME
 from ostinato.models.registry import random_config
+from ostinato.models.steered import Steering
 from ostinato.models.tone import Tone
 from ostinato.models.training.gaps import BEYOND, NARROWEST, SHARE, GapHops, Gaps, gap_distance
 from ostinato.models.training.notes import Note
-from ostinato.models.wavenet import Steering, WaveNet
+from ostinato.models.wavenet import WaveNet
 
 NOTE, INSTRUMENT = FRAME.index("note"), FRAME.index("instrument")
 QUARTERS = st.sets(st.integers(4 * 20, 4 * 100), min_size=1, max_size=12)  # of a semitone, exact in binary
@@ -111,7 +112,7 @@ class Stating(WaveNet):
     def __init__(
         self, slope: float, level: float = 0.0, phase: float = 0.0, scale: float = 0.0, cond: float = 0.0
     ) -> None:
-        super().__init__(random_config("tiny").network)
+        super().__init__(random_config("tiny").wavenet)
         self.slope, self.bumps = slope, (level, phase, scale, cond)
 
     def steer(self, frames: Tensor) -> Steering:
@@ -170,7 +171,7 @@ def test_past_an_end_what_the_end_states_is_asked_for() -> None:
 def test_only_what_is_inside_is_moved() -> None:
     """What was heard on either side is not to give way to what was not."""
     torch.manual_seed(0)
-    network, hops = WaveNet(random_config("tiny").network), between()
+    network, hops = WaveNet(random_config("tiny").wavenet), between()
     frames = [f.requires_grad_() for f in (hops.inside, hops.below, hops.above)]
     inside, below, above = torch.autograd.grad(gap_distance(network, hops), frames, allow_unused=True)
     assert inside is not None

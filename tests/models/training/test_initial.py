@@ -5,9 +5,12 @@ import torch
 
 from ostinato.models.config import Instrument, ModelConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.nade_network import NadeNetwork
+from ostinato.models.networks import make_network
+from ostinato.models.steered import control_features
 from ostinato.models.training.initial import FAINT, QUIET, initialise
 from ostinato.models.training.recipe import instrument_config
-from ostinato.models.wavenet import WaveNet, control_features
+from ostinato.models.wavenet import WaveNet
 
 ONE = Instrument(name="one", low=60, high=84)
 TWO = Instrument(name="two", low=50, high=80)
@@ -19,7 +22,7 @@ def config_of(*instruments: Instrument) -> ModelConfig:
 
 def started(config: ModelConfig) -> WaveNet:
     torch.manual_seed(0)
-    network = WaveNet(config.network)
+    network = WaveNet(config.wavenet)
     initialise(network, config.instruments)
     return network
 
@@ -56,6 +59,19 @@ def test_what_is_drawn_begins_below_the_size_of_its_scale() -> None:
     assert (log_scales + 1).abs().max() < 0.5
 
 
+def test_all_places_of_a_nades_frame_begin_with_one_conditional() -> None:
+    config = instrument_config([ONE], name="some", strategy="nade")
+    torch.manual_seed(0)
+    network = make_network(config)
+    initialise(network, config.instruments)
+    assert isinstance(network, NadeNetwork)
+    weight, bias = network.nade.output["weight"], network.nade.output["bias"]
+    assert torch.equal(weight, weight[:1].expand_as(weight))
+    assert float(weight.detach().abs().max()) > 0
+    assert (bias[:, -2:] == -1).all()  # log-scales
+    assert not torch.equal(network.nade.weight[0], network.nade.weight[1])
+
+
 def test_without_a_tone_the_samples_themselves_begin_quiet() -> None:
     config = config_of(ONE)
     plain = config.model_copy(update={"network": config.network.model_copy(update={"tone": None})})
@@ -88,8 +104,8 @@ def test_each_instrument_meets_the_steps_somewhere_else() -> None:
 
 
 def test_a_model_without_control_network_or_range_can_be_started() -> None:
-    network = config_of(ONE).network.model_copy(update={"local": None, "tone": None})
+    network = config_of(ONE).wavenet.model_copy(update={"local": None, "tone": None})
     initialise(WaveNet(network), (ONE,))
     point = Instrument(name="one", low=60, high=60)
-    network = config_of(point).network
+    network = config_of(point).wavenet
     initialise(WaveNet(network), (point,))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.models.config import ModelConfig
-from ostinato.models.registry import random_config
+from ostinato.models.config import Instrument, ModelConfig
+from ostinato.models.registry import random_checkpoint, random_config
 from ostinato.models.training.budget import Budget, learning_rate
 from ostinato.models.training.crops import CropPlan
 from ostinato.models.training.dataset import Recording
@@ -19,7 +19,14 @@ from ostinato.models.training.recipe import instrument_config
 from tests.models.training.tones import recordings
 
 SETTINGS = Settings(crops=CropPlan(count=2, samples=1024), hops=64, warm_up=5)
+OF_FRAMES = replace(SETTINGS, crops=CropPlan(count=2, samples=2048))  # longer than the past that a frame hears
 PLAIN = replace(SETTINGS, noise=(-4.5, -2.5))  # of samples, where no tone is taken off
+
+
+def tiny_nade() -> ModelConfig:
+    """As `tiny`, over frames."""
+    plain = random_config("tiny").model_dump()
+    return ModelConfig.model_validate({**plain, "strategy": "nade", "network": {**plain["network"], "units": 12}})
 
 
 def tiny(*, tone: bool = True) -> ModelConfig:
@@ -46,6 +53,51 @@ def test_loss_falls_on_a_toy_set(toy: list[Recording], tone: bool) -> None:
     assert run.done == 1
     assert run.progress.losses == losses
     assert run.progress.samples == 60 * 2 * 1024
+
+
+def test_a_nade_learns_and_goes_on_where_it_was_interrupted(toy: list[Recording], tmp_path: Path) -> None:
+    settings = replace(OF_FRAMES, learning_rate=4e-3)
+    whole, first, second = (Trainer(tiny_nade(), toy, Budget(steps=60), settings) for _ in range(3))
+    losses = [whole.step() for _ in range(60)]
+    assert np.mean(losses[-15:]) < np.mean(losses[:15]) - 0.5
+    for _ in range(2):
+        first.step()
+    first.save(tmp_path / "state.pt")
+    second.resume(tmp_path / "state.pt")
+    assert [second.step() for _ in range(3)] == losses[2:5]
+
+
+def test_a_nades_past_is_lightened_when_played(toy: list[Recording]) -> None:
+    run = Trainer(tiny_nade(), toy, Budget(steps=1), replace(OF_FRAMES, past_weight=0.5))
+    for name, tensor in run.checkpoint().tensors.items():
+        expected = run.average[name].numpy().copy()
+        if name in ("input.weight", "nade.weight"):
+            expected *= 0.5
+        if name == "nade.context.weight":
+            expected[:, -64:] *= 0.5  # the frame before
+        np.testing.assert_array_equal(tensor, expected, err_msg=name)
+
+
+def test_a_run_begins_with_another_models_steering(toy: list[Recording]) -> None:
+    other = random_checkpoint(tiny(), seed=5)
+    run = Trainer(tiny_nade(), toy, Budget(steps=4), OF_FRAMES)
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.take_steering(other)
+    for weights in (run.network.state_dict(), run.average):
+        for name, tensor in weights.items():
+            steers = name in tiny().network.steering_shapes()
+            expected = torch.from_numpy(other.tensors[name].copy()) if steers else before[name]
+            assert torch.equal(tensor, expected), name
+    run.step()
+
+
+def test_steering_of_another_shape_or_of_other_instruments_is_refused(toy: list[Recording]) -> None:
+    run = Trainer(tiny_nade(), toy, Budget(steps=1), OF_FRAMES)
+    with pytest.raises(TrainingError, match="tiny: steered by a network of another shape"):
+        run.take_steering(random_checkpoint(tiny(tone=False)))
+    renamed = tiny().model_copy(update={"instruments": (Instrument(name="another"),)})
+    with pytest.raises(TrainingError, match="tiny: plays other instruments"):
+        run.take_steering(random_checkpoint(renamed))
 
 
 def test_the_tone_comes_nearer_to_what_is_heard(toy: list[Recording]) -> None:

@@ -32,7 +32,7 @@ LEVELS, PHASES = torch.linspace(-2, -7, 6), torch.linspace(-3, 9, 6)
 def stating(log_scale: float = -4.0, *, tone: bool = True) -> WaveNet:
     """A network that states `LEVELS`, `PHASES` and this scale whatever it is asked to play."""
     torch.manual_seed(0)
-    config = random_config("tiny").network
+    config = random_config("tiny").wavenet
     network = WaveNet(config if tone else config.model_copy(update={"tone": None}))
     if network.tone is not None:
         with torch.no_grad():
@@ -120,7 +120,7 @@ def test_without_a_tone_there_is_nothing_but_the_bits() -> None:
 
 def test_where_nobody_played_counts_too() -> None:
     torch.manual_seed(1)
-    network, (batch, some, gaps) = WaveNet(random_config("tiny").network), drawn()
+    network, (batch, some, gaps) = WaveNet(random_config("tiny").wavenet), drawn()
     with torch.no_grad():
         _, _, apart = losses(network, batch, some, gaps, torch.zeros_like(batch.counted))
         heard, between = tone_distance(network, some), gap_distance(network, gaps)

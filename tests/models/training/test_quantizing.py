@@ -19,6 +19,7 @@ from ostinato.models.config import (
     WaveNetConfig,
 )
 from ostinato.models.registry import UnknownModelError, random_checkpoint
+from ostinato.models.sampling.torch_sampler import build_wavenet
 from ostinato.models.training.dataset import DatasetError, Source, read_dataset
 from ostinato.models.training.likelihood import network_of, teacher_forced_bits
 from ostinato.models.training.notes import Split
@@ -66,7 +67,7 @@ def test_a_calibration_reaches_as_far_as_what_is_heard_and_no_further() -> None:
     for part in ("hidden", "gate", "head"):
         assert all(a <= b for a, b in zip(getattr(few, part), getattr(all_, part), strict=True))
     assert all(0 < g <= 1 for g in all_.gate)
-    network = network_of(checkpoint, "float32")
+    network = build_wavenet(checkpoint, torch.device("cpu"))
     heard: list[float] = []
     network.layers[1].register_forward_pre_hook(lambda _, inputs: heard.append(float(inputs[0].abs().max())))
     for recording in RECORDINGS:

@@ -4,11 +4,13 @@ import math
 
 import pytest
 
-from ostinato.models.config import Instrument
+from ostinato.models.config import Instrument, NadeConfig
 from ostinato.models.controls import FRAME
-from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, instrument_config
+from ostinato.models.networks import make_network
+from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, Strategy, instrument_config
 from ostinato.models.wavenet import WaveNet
 
+STRATEGIES: list[Strategy] = ["nade", "wavenet"]
 INSTRUMENTS = [Instrument(name=f"number {i}", low=40 + i, high=80) for i in range(8)]
 
 
@@ -29,7 +31,7 @@ def test_several_instruments_have_a_vector_each(count: int) -> None:
 
 
 def test_it_is_small_enough_to_be_drawn_in_real_time_and_to_be_shipped() -> None:
-    network = instrument_config(INSTRUMENTS, name="some").network
+    network = instrument_config(INSTRUMENTS, name="some").wavenet
     assert network.residual_channels <= 32
     assert network.macs_per_sample < 150_000
     assert 4 * sum(math.prod(shape) for shape in network.shapes.values()) <= 8 * 2**20
@@ -37,20 +39,32 @@ def test_it_is_small_enough_to_be_drawn_in_real_time_and_to_be_shipped() -> None
 
 
 def test_the_past_it_hears_is_shorter_than_the_shortest_note_that_is_kept() -> None:
-    network = instrument_config(INSTRUMENTS, name="some").network
+    network = instrument_config(INSTRUMENTS, name="some").wavenet
     assert network.receptive_field < 0.1 * SAMPLE_RATE
 
 
 @pytest.mark.parametrize("count", [1, 8])
 def test_the_tone_alone_knows_the_phase(count: int) -> None:
-    network = instrument_config(INSTRUMENTS[:count], name="some").network
+    network = instrument_config(INSTRUMENTS[:count], name="some").wavenet
     assert network.tone is not None
     assert network.excitation is None
     assert network.input_channels == 1
 
 
-def test_silence_can_be_silent() -> None:
-    head = instrument_config(INSTRUMENTS, name="some").network.head
+def test_a_nade_is_smaller_and_is_steered_as_the_wavenet_is() -> None:
+    config, plain = (instrument_config(INSTRUMENTS, name="some", strategy=s) for s in STRATEGIES)
+    assert isinstance(config.network, NadeConfig)
+    assert config.strategy == "nade"
+    assert config.network.steering_shapes() == plain.network.steering_shapes()
+    assert config.network.macs_per_sample < plain.network.macs_per_sample / 10
+    assert 4 * sum(math.prod(shape) for shape in config.network.shapes.values()) < 10**6
+    assert config.network.receptive_field < 0.1 * SAMPLE_RATE
+    assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_silence_can_be_silent(strategy: Strategy) -> None:
+    head = instrument_config(INSTRUMENTS, name="some", strategy=strategy).network.head
     assert head.kind == "logistics"
     assert head.log_scale_min == QUIETEST
     assert math.exp(QUIETEST) < 2.0**-16

@@ -37,17 +37,17 @@ def tone(
     return (wave * envelope(samples, note.held(HOP, RATE))).astype(np.float32), turns
 
 
-def recordings() -> list[Recording]:
+def recordings(split: Split = Split.TRAIN) -> list[Recording]:
     """A toy data set: four short notes."""
-    notes = [Note(key, velocity, 0.0, 0.15, Split.TRAIN) for key in (62, 69) for velocity in (64, 100)]
+    notes = [Note(key, velocity, 0.0, 0.15, split) for key in (62, 69) for velocity in (64, 100)]
     return [Recording.of(n, tone(n, 300 * HOP, level=n.velocity / 500)[0], hop=HOP, sample_rate=RATE) for n in notes]
 
 
-def write_recordings(folder: Path, names: Sequence[str] = ("tone",)) -> float:
+def write_recordings(folder: Path, names: Sequence[str] = ("tone",), split: Split = Split.TRAIN) -> float:
     """Write the toy data set into a folder, once for each of these instruments; return the gain."""
     parts = []
     for place, name in enumerate(names):
-        notes = [replace(r.note, instrument=place) for r in recordings()]
+        notes = [replace(r.note, instrument=place) for r in recordings(split)]
         parts.append(write_notes(folder, name, notes, [r.audio for r in recordings()], sample_rate=RATE, hop=HOP))
     instruments = [Instrument(name=name, low=60, high=71) for name in names]
     sources = [Source(name, "computed", None, "CC0-1.0", part.gain) for name, part in zip(names, parts, strict=True)]

@@ -1,0 +1,156 @@
+"""What every network here has in common: controls steer it, and a tone that they state is taken off what it draws.
+
+A network says how its distribution of each sample follows from what was drawn before, in two ways: `continuation` for
+whole sequences, and for sampling a state, what is taken once a hop, and one sample's step. Both read the same immutable
+weights; what a stream remembers stands in a state of its own, never in the module.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ostinato.models.controls import FRAME, ONSET_TIMES_S, RELEASE_TIMES_S
+from ostinato.models.excitation import harmonics
+from ostinato.models.heads import make_head
+from ostinato.models.network import NetworkConfig
+from ostinato.models.tone import Tone, tone_samples
+
+
+def control_features(frames: Tensor) -> Tensor:
+    """What the control network sees: frames [..., len(FRAME)] -> [..., len(FEATURES)]."""
+    channel = dict(zip(FRAME, frames.unbind(-1), strict=True))
+    pitch, gate = (channel["note"] - 69.0) / 12.0, channel["gate"]
+    onsets = [torch.exp(-channel["since_onset"] / time) for time in ONSET_TIMES_S]
+    releases = [(1 - gate) * torch.exp(-channel["since_release"] / time) for time in RELEASE_TIMES_S]
+    return torch.stack((pitch, pitch * pitch, channel["velocity"], gate, *onsets, *releases), dim=-1)
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What the controls say of each hop [...]: the layers' condition, and the tone where there is one."""
+
+    condition: Tensor | None  # [..., C]
+    tone: Tone | None
+
+
+class NetworkState(Protocol):
+    """What the streams of a pool remember between samples; written in place."""
+
+    @property
+    def clock(self) -> Tensor:
+        """int64 [slots]: samples since reset."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name, each with the slots first."""
+        ...
+
+
+class SteeredNetwork(nn.Module):
+    """Head parameters of every sample given all before it, the controls and the phase."""
+
+    config: NetworkConfig
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.distribution = make_head(config.head, config.amplitude)
+        self.local = _control_network(config)
+        if config.global_:
+            self.add_module("global", nn.Embedding(config.global_.entries, config.global_.channels))
+        self.tone = None
+        if config.tone and config.local:
+            self.tone = nn.Linear(config.local.hidden[-1], 2 * config.tone.harmonics + 1)
+
+    @abstractmethod
+    def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:
+        """Head parameters of what the tone leaves: left [B, T], waves [B, T, 2 waves] -> [B, T, P]."""
+
+    @abstractmethod
+    def lighten_past(self, tensors: Mapping[str, NDArray[np.float32]], weight: float) -> None:
+        """Multiply by `weight`, in place, the weights of a checkpoint that what was drawn before comes in by."""
+
+    @abstractmethod
+    def silence(self, slots: int, device: torch.device) -> NetworkState:
+        """The state of so many streams that have drawn nothing."""
+
+    # a hop's own values, and the state, are whatever the network makes of them
+    @abstractmethod
+    def begin_hop(self, state: Any, active: Tensor, previous: Tensor, steering: Steering) -> Any:  # noqa: ANN401
+        """What is taken once a hop, for every slot: active bool [slots], previous [slots] as in `step_sample`."""
+
+    @abstractmethod
+    def step_sample(
+        self,
+        state: Any,  # noqa: ANN401
+        active: Tensor,
+        place: int,
+        previous: Tensor,
+        waves: Tensor,
+        hop: Any,  # noqa: ANN401
+    ) -> Tensor:
+        """Head parameters [slots, P] of the sample at `place` in its hop.
+
+        Active bool [slots], previous [slots] (the last sample less its tone, in its scale), waves [slots, 2 waves].
+        Inactive slots keep their state; their rows of the result mean nothing.
+        """
+
+    def steer(self, frames: Tensor) -> Steering:
+        """Control frames [..., len(FRAME)] -> what they say of each hop."""
+        instrument = None
+        if self.config.global_:
+            instrument = self.get_submodule("global")(frames[..., FRAME.index("instrument")].long())
+        if self.local is None:
+            return Steering(instrument, None)
+        hidden = control_features(frames)
+        if instrument is not None:
+            hidden = torch.cat((hidden, instrument), dim=-1)
+        *inner, last = self.local
+        for layer in inner:
+            hidden = layer(hidden).tanh()
+        return Steering(last(hidden).tanh(), Tone.stated(self.tone(hidden)) if self.tone is not None else None)
+
+    def waves(self, phase: Tensor, note: Tensor) -> Tensor:
+        """Phase int64 [...], note [...] -> sines, then cosines, of every harmonic needed [..., 2 waves]."""
+        return harmonics(phase, note, self.config.waves, self.config.sample_rate)
+
+    def place(self, parameters: Tensor, tone: Tensor, log_scale: Tensor) -> Tensor:
+        """Head parameters [..., P] of what is left -> of the sample, whose tone [...] and log-scale [...] are known."""
+        count = parameters.shape[-1] // (3 if self.config.head.kind == "logistics" else 2)
+        logits, means = parameters[..., : -2 * count], parameters[..., -2 * count : -count]
+        log_scales = parameters[..., -count:]
+        tone, log_scale = tone[..., None], log_scale[..., None]
+        return torch.cat((logits, tone + log_scale.exp() * means, log_scale + log_scales), dim=-1)
+
+    def forward(self, samples: Tensor, frames: Tensor, phase: Tensor) -> Tensor:
+        """Teacher-forced head parameters of a whole sequence, silence before it.
+
+        samples [B, T] in the model's domain (pre-emphasised where it is), frames [B, T / hop, len(FRAME)],
+        phase int64 [B, T] -> [B, T, P]; row t depends on samples before t alone.
+        """
+        hop = self.config.hop
+        steering = self.steer(frames)
+        note = frames[..., FRAME.index("note"), None]  # [B, F, 1]
+        waves = self.waves(phase.reshape(*frames.shape[:2], hop), note).flatten(1, 2)
+        if steering.tone is None:
+            return self.continuation(samples, waves, steering)
+        tone = tone_samples(steering.tone.amplitudes, waves, hop)
+        log_scale = steering.tone.log_scale.repeat_interleave(hop, dim=1)
+        left = (samples - tone) * torch.exp(-log_scale)
+        return self.place(self.continuation(left, waves, steering), tone, log_scale)
+
+
+def _control_network(config: NetworkConfig) -> nn.ModuleList | None:
+    if config.local is None:
+        return None
+    widths = (config.control_channels, *config.local.hidden, config.local.channels)
+    return nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))

@@ -1,0 +1,109 @@
+"""Random NADEs of every shape: the kernel draws what the parallel forward says, whoever its neighbours are."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ostinato.models import excitation, noise
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import NadeConfig
+from ostinato.models.controls import FRAME
+from ostinato.models.nade_network import NadeNetwork
+from ostinato.models.native import _kernel
+from ostinato.models.sampling.contract import Sampler
+from ostinato.models.sampling.native import NativeSampler, kernel_shape
+from ostinato.models.sampling.torch_sampler import TorchSampler
+from tests.models.sampling.networks import controls_for, frames_for, nade_checkpoints
+
+ISAS = _kernel.isas()
+KEY = 0xDEADBEEFCAFEBABE
+
+
+class DoubleNade(NadeNetwork):
+    """The reference in double precision; its waves are of float32 phases, as everywhere."""
+
+    def waves(self, phase: torch.Tensor, note: torch.Tensor) -> torch.Tensor:
+        return super().waves(phase, note).double()
+
+
+def forward(
+    checkpoint: Checkpoint, key: int, controls: NDArray[np.float32], forced: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Head parameters of the parallel forward, in double precision: [T, P]."""
+    net = checkpoint.config.network
+    assert isinstance(net, NadeConfig)
+    network = DoubleNade(net).double().requires_grad_(False)
+    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
+    start = torch.tensor([noise.as_int64(noise.phase_start(key))])
+    note = torch.from_numpy(controls[None, :, FRAME.index("note")].copy())
+    phase = excitation.running_phase(start, note, net.hop, net.sample_rate)
+    own_domain = excitation.emphasise(torch.from_numpy(forced)[None], net.pre_emphasis)
+    parameters = network(own_domain.double(), torch.from_numpy(controls)[None].double(), phase)
+    return np.asarray(parameters[0].numpy())
+
+
+@settings(max_examples=40, deadline=None)
+@given(checkpoint=nade_checkpoints(), seed=st.integers(0, 99))
+def test_probe_equals_the_parallel_forward(checkpoint: Checkpoint, seed: int) -> None:
+    frames = frames_for(checkpoint.config, 90)
+    controls = controls_for(checkpoint.config, 1, frames, seed)[0]
+    samples = frames * checkpoint.config.network.hop
+    forced = (np.random.default_rng(seed).standard_normal(samples) * 0.2).astype(np.float32)
+    expected = forward(checkpoint, KEY, controls, forced)
+    samplers: list[Sampler] = [TorchSampler(checkpoint, 2), *(NativeSampler(checkpoint, 2, isa) for isa in ISAS)]
+    for sampler in samplers:
+        sampler.reset(1, KEY)
+        found = sampler.probe(1, controls, forced)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * max(1.0, float(np.abs(expected).max())))
+
+
+@settings(max_examples=20, deadline=None)
+@given(checkpoint=nade_checkpoints(), data=st.data())
+def test_no_bit_depends_on_neighbours_order_threads_or_calls(checkpoint: Checkpoint, data: st.DataObject) -> None:
+    """Streams advanced alone equal the same streams advanced together, in any order, cut anywhere."""
+    isa, streams = data.draw(st.sampled_from(ISAS)), data.draw(st.integers(2, 19))
+    hop, frames = checkpoint.config.network.hop, frames_for(checkpoint.config, 60) + 1
+    controls = controls_for(checkpoint.config, streams, frames)
+    alone, expected = NativeSampler(checkpoint, 1, isa), []
+    for stream in range(streams):
+        alone.reset(0, KEY + stream)
+        expected.append(alone.advance([0], controls[stream : stream + 1])[0])
+    pool = NativeSampler(checkpoint, streams, isa, data.draw(st.integers(1, 3)))
+    slots = data.draw(st.permutations(range(streams)))
+    for stream, slot in enumerate(slots):
+        pool.reset(slot, KEY + stream)
+    cut, found = data.draw(st.integers(0, frames)), np.empty((streams, frames * hop), dtype=np.float32)
+    for part in (slice(0, cut), slice(cut, frames)):
+        order, middle = data.draw(st.permutations(range(streams))), data.draw(st.integers(0, streams))
+        samples = slice(part.start * hop, part.stop * hop)
+        for rows in (list(order[:middle]), list(order[middle:])):
+            found[rows, samples] = pool.advance([slots[row] for row in rows], controls[rows][:, part])
+    np.testing.assert_array_equal(found, np.stack(expected))
+
+
+@pytest.mark.skipif(len({"avx512", "avx2"} & set(ISAS)) < 2, reason="needs both AVX-512 and AVX2")
+@settings(max_examples=10, deadline=None)
+@given(checkpoint=nade_checkpoints())
+def test_float32_agrees_to_the_bit_where_sums_are_fused(checkpoint: Checkpoint) -> None:
+    controls, outs = controls_for(checkpoint.config, 3, 4), []
+    for isa in ("avx512", "avx2"):
+        sampler = NativeSampler(checkpoint, 3, isa)
+        for slot in range(3):
+            sampler.reset(slot, KEY + slot)
+        outs.append(sampler.advance([0, 1, 2], controls))
+    np.testing.assert_array_equal(outs[0], outs[1])
+
+
+@settings(max_examples=5, deadline=None)
+@given(checkpoint=nade_checkpoints())
+def test_what_the_kernel_cannot_run_is_refused_by_name(checkpoint: Checkpoint) -> None:
+    shape = kernel_shape(checkpoint.config.network)
+    less = {name: tensor for name, tensor in checkpoint.tensors.items() if name != "nade.output.bias"}
+    with pytest.raises(ValueError, match=r"tensors: nade\.output\.bias is missing"):
+        _kernel.Pool(shape, {**less}, 1)
+    shape.units += 1
+    with pytest.raises(ValueError, match="units: "):
+        _kernel.Pool(shape, {**checkpoint.tensors}, 1)
