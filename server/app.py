@@ -23,7 +23,7 @@ from ostinato.server.cores import spare_cores
 from ostinato.server.engine import Engine, EngineConfig
 from ostinato.server.guard import ConnectionLimit, OriginCheck
 from ostinato.server.keys import Keys
-from ostinato.server.openapi import add_models, drop_invented, summarise
+from ostinato.server.openapi import add_models, drop_invented, errors, summarise
 from ostinato.server.origins import Names
 from ostinato.server.pool import SamplerConfig
 from ostinato.server.protocol import BatchRequest, ProtocolError, SynthesizeRequest
@@ -139,7 +139,7 @@ def create_app(settings: Settings, checkpoints: Mapping[str, Checkpoint], page: 
     app.include_router(stream.router)
     app.include_router(health.router, tags=["health"])
     for routes, tag in KEYED:
-        app.include_router(routes.router, tags=[tag], dependencies=[Security(KEY)])
+        app.include_router(routes.router, tags=[tag], dependencies=[Security(KEY)], responses=errors(401, 429))
     app.include_router(docs_routes())
     if page is not None:
         app.include_router(page_routes(page))

@@ -81,5 +81,5 @@ def summarise(document: dict[str, Any]) -> None:
 def _parameter(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "required": False, "schema": dict(field)}
     if field.get("type") == "object":
-        parameter |= {"style": "form", "explode": True, "description": "Every other name is a control."}
+        parameter |= {"style": "form", "explode": True, "description": "Every other name is a control.", "example": {}}
     return parameter

@@ -22,6 +22,7 @@ USES_TORCH = (
     "models/networks.py",
     "models/nade_network.py",
     "models/nade.py",
+    "models/speculation.py",
     "models/conditionals.py",
     "models/benching/gpu.py",
     "models/benching/nade.py",

@@ -50,6 +50,7 @@ FORM: Final = {
         "defaults": {"type": "string", "contentMediaType": "application/json", "description": "SynthesizeOptions."},
     },
 }
+EXAMPLE: Final = {"items": [{"notes": [{"note": note, "duration_s": 1.0}]} for note in (60, 64, 67)]}
 POSTED: Final = {
     "parameters": [
         {
@@ -62,7 +63,7 @@ POSTED: Final = {
     ],
     "requestBody": {
         "required": True,
-        "content": {JSON_TYPE: {"schema": reference(BatchRequest)}, FORM_TYPE: {"schema": FORM}},
+        "content": {JSON_TYPE: {"schema": reference(BatchRequest), "example": EXAMPLE}, FORM_TYPE: {"schema": FORM}},
     },
 }
 ZIP: Final = {"description": "The files, and batch.json.", "content": {"application/zip": {"schema": BINARY}}}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ostinato.server.latency_report import LatencyReport, RecentReport
-from ostinato.server.openapi import query
+from ostinato.server.openapi import errors, query
 from ostinato.server.protocol.faults import explain
 from ostinato.server.recent import LOOK_BACK_S
 from ostinato.server.service import Service, authorised
@@ -33,7 +33,7 @@ def latency(service: Annotated[Service, Depends(authorised)]) -> LatencyReport:
     return service.engine.latency
 
 
-@router.get("/v1/latency/recent", openapi_extra=QUERY)
+@router.get("/v1/latency/recent", openapi_extra=QUERY, responses=errors(400))
 def recent(request: Request, service: Annotated[Service, Depends(authorised)]) -> RecentReport:
     """Every block, every missed deadline and every session's seconds, of the last 10 s or of `seconds`, 60 at most."""
     try:

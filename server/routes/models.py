@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from ostinato.server.openapi import errors
 from ostinato.server.pool import Card, WarmUp
 from ostinato.server.protocol import ProtocolError
 from ostinato.server.service import Service, authorised
@@ -101,7 +102,7 @@ def models(service: Annotated[Service, Depends(authorised)]) -> ModelList:
     return ModelList(models=tuple(describe(name, card, shown.get(name)) for name, card in cards.items()))
 
 
-@router.get("/v1/models/{model_id}")
+@router.get("/v1/models/{model_id}", responses=errors(404))
 def model(model_id: str, service: Annotated[Service, Depends(authorised)]) -> ModelInfo:
     """One model."""
     card = service.engine.cards.get(model_id)

@@ -41,11 +41,15 @@ GONE_S: Final = 0.25  # between two looks for a client that waits for room
 
 router = APIRouter()
 
+EXAMPLE: Final = {"notes": [{"note": 60, "duration_s": 1.0}, {"note": 67, "duration_s": 1.0, "start_s": 0.5}]}
 ASKED: Final = {
     "parameters": query(SynthesizeOptions),
     "requestBody": {
         "required": True,
-        "content": {JSON_TYPE: {"schema": reference(SynthesizeRequest)}, MIDI_TYPES[0]: {"schema": BINARY}},
+        "content": {
+            JSON_TYPE: {"schema": reference(SynthesizeRequest), "example": EXAMPLE},
+            MIDI_TYPES[0]: {"schema": BINARY},
+        },
     },
 }
 TOLD: Final = {200: dict(SOUND), **errors(400, 401, 404, 406, 408, 413, 415, 429, 503, 507)}
@@ -67,6 +71,7 @@ async def synthesize(
         model, config = served(service.engine.cards, options.model)
         score = await _compose(from_midi, body, config)
     else:
+        _refuse_query(request.query_params)
         options = parsed = parse_body(body)
         model, config = served(service.engine.cards, options.model)
         notes = [TimedNote(n.note, n.duration_s, n.start_s, n.velocity, n.instrument) for n in parsed.notes]
@@ -75,6 +80,13 @@ async def synthesize(
     sound = choose(options, sound_format, config.network.sample_rate)
     seed = secrets.randbits(53) if options.seed is None else options.seed
     return await _begin(request, service, owner, Synthesis(model, seed, options.controls, score, sound))
+
+
+def _refuse_query(query: Mapping[str, str]) -> None:
+    """Nothing of it would be heard beside a JSON body. Raises ProtocolError naming the first."""
+    for name, value in query.items():
+        message = f"{name}: with a JSON body its options stand in the body, not in the query (value: {value!r})"
+        raise ProtocolError("unknown_field", message, param=name)
 
 
 async def _compose(read: Any, source: bytes | Sequence[TimedNote], config: ModelConfig) -> Score:  # noqa: ANN401
@@ -95,6 +107,8 @@ async def _begin(request: Request, service: Service, owner: str, synthesis: Synt
         "Ostinato-Seed": str(synthesis.seed),
         "Ostinato-Model": synthesis.model,
         "Vary": "Accept",
+        # a browser can't ask for a POST once more, to play it
+        "Content-Disposition": f'attachment; filename="ostinato.{sound.container.suffix}"',
     }
     length = content_length(sound, score.samples, tags)
     if length is not None:

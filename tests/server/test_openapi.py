@@ -85,3 +85,10 @@ def test_every_route_is_called_by_what_it_does(document: dict[str, Any]) -> None
     summaries = [route["summary"] for methods in document["paths"].values() for route in methods.values()]
     assert all(" " in summary for summary in summaries), summaries
     assert len(set(summaries)) == len(summaries)
+
+
+def test_the_examples_of_bodies_are_taken(server: Serving, document: dict[str, Any]) -> None:
+    for path, status in (("/v1/audio/synthesize", 200), ("/v1/batches", 202)):
+        content = document["paths"][path]["post"]["requestBody"]["content"]
+        answer = httpx.post(server.url + path, json=content["application/json"]["example"])
+        assert answer.status_code == status, answer.text

@@ -232,3 +232,12 @@ def test_a_client_that_does_not_read_frees_its_slots() -> None:
         assert eventually(lambda: server.free_slots < 32)
         time.sleep(0.2)
         assert server.settled()
+
+
+def test_a_query_beside_a_json_body_is_refused_by_its_first_name(server: Serving) -> None:
+    body = {"notes": [{"note": 60, "duration_s": 0.05}]}
+    answer = httpx.post(f"{server.url}/v1/audio/synthesize?seed=7", json=body)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["param"]) == ("unknown_field", "seed")
+    assert "'7'" in error["message"]
