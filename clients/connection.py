@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import struct
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from socket import SO_SNDTIMEO, SOL_SOCKET, socket
 from typing import Any, Final
@@ -51,7 +52,8 @@ def bound_sending(sock: socket, seconds: float) -> None:
     """Let no send of a blocking socket wait for longer than this for a peer that takes nothing; reading may."""
     whole, part = divmod(round(1e6 * seconds), 1_000_000)
     wait = whole * 1000 + part // 1000 if sys.platform == "win32" else struct.pack("@ll", whole, part)
-    sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, wait)
+    with suppress(OSError):  # closed already, with a refusal that is yet to be read
+        sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, wait)
 
 
 def unreachable(url: str, error: Exception) -> UnreachableError:

@@ -34,6 +34,7 @@ from ostinato.server.protocol import (
 from ostinato.server.reading import Reading
 from ostinato.server.scheduler import Demand, Plan, Scheduler
 from ostinato.server.session import Session
+from ostinato.server.session_telling import reading, stats
 from ostinato.server.witness import Witness
 
 log = logging.getLogger(__name__)
@@ -272,12 +273,12 @@ class Engine:
         cpu_s = time.thread_time() if threading.current_thread() is self._thread else 0.0
         with self._monitor.reporting():
             self._monitor.second(now, [(s.model, s.latency) for s in self._sessions.values()])
-            there, attendance = tuple(s.reading(now) for s in self._sessions.values()), self._attendance
+            there, attendance = tuple(reading(s, now) for s in self._sessions.values()), self._attendance
             self.reading = self._monitor.read(now, cpu_s, there, attendance.waiting, attendance.kept)
         session_log.missed(self._monitor.fresh_misses())
         for session in self._sessions.values():
             if session.sounded:
-                session.mailbox.put(session.stats(now))
+                session.mailbox.put(stats(session, now))
 
     def _shut(self) -> None:
         """Tell whoever is left."""

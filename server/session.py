@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ostinato.server.event_answers import Answers
 from ostinato.server.limits import SessionLimits
 from ostinato.server.mailbox import Delivered, Mailbox, Opening
-from ostinato.server.measurements import budget_us
 from ostinato.server.misses import Miss
 from ostinato.server.outlet import Outlet
 from ostinato.server.pacing import Pacing, frame_hops
@@ -29,18 +28,16 @@ from ostinato.server.protocol import (
     Pong,
     ProtocolError,
     Resume,
-    SessionCreated,
     SessionEnd,
     SessionStart,
-    Stats,
-    StreamFormat,
     StreamPause,
     StreamResume,
     Warned,
 )
 from ostinato.server.resume import ResumeTokens
 from ostinato.server.scheduler import Demand
-from ostinato.server.session_latency import SessionLatency, SessionReading
+from ostinato.server.session_latency import SessionLatency
+from ostinato.server.session_telling import created, stats
 
 FAST_AHEAD_S: Final = 1.0  # what a fast session may have waiting for its socket
 LIFE_S: Final = DURATION_S + 600.0  # of wall time: the longest stream, and what it takes to begin and to pause
@@ -70,6 +67,9 @@ class Session:
         self.owner: Final = opening.owner
         self.batch: Final = opening.batch
         self.voices: Final = len(slots)  # reserved
+        self.seed: Final = seed
+        self.lead_ms: Final = lead_ms  # granted
+        self.limits: Final = limits
         self.slots = slots
         self.start: Final[SessionStart] = start
         self.performance: Final = performance
@@ -87,7 +87,6 @@ class Session:
         self._reason: Final[DoneReason] = "duration" if opening.samples or asked else "limit"
         self._score = deque(opening.score)
         self._answers = Answers()
-        self._seed, self._lead_ms, self._limits = seed, lead_ms, limits
         self._served_at = self._last_sign = self._opened_at = opening.received_at
         self._bounded: Final = bool(opening.score)  # by its own length
         self._started = bool(opening.score)
@@ -116,29 +115,12 @@ class Session:
     @property
     def goes_on(self) -> bool:
         """Whether there is more to be drawn: live, while its clock runs; fast, while something sounds or is to come."""
-        wanted = self.live or self._score or not self.performance.idle or self._length_is_asked
+        wanted = self.live or self._score or not self.performance.idle or self._reason == "duration"
         return self.running and bool(wanted)
 
     def greet(self) -> None:
         """Tell the listener what it was given."""
-        start, performance = self.start, self.performance
-        given = StreamFormat(
-            encoding=start.format.encoding,
-            frame_ms=start.format.frame_ms,
-            sample_rate=performance.sample_rate,
-            hop=performance.hop,
-        )
-        self.mailbox.put(
-            SessionCreated(
-                session_id=self.id,
-                resume_token=self.tokens.newest if self.tokens else None,
-                model=self.model,
-                format=given,
-                seed=self._seed,
-                lead_ms=self._lead_ms,
-                limits=self._limits.granted(self.voices, start.duration_s),
-            )
-        )
+        self.mailbox.put(created(self))
 
     def opens_to(self, token: str, owner: str) -> bool:
         """Whether it can be carried on with a token by whoever holds a key of this name."""
@@ -202,19 +184,8 @@ class Session:
             return None
         clock, left, voices = self.performance.clock, self._hops_left, self.performance.sounding
         if self.live:
-            wish = self.pacing.wish(clock, left, now)
-            return Demand(
-                self.id,
-                self.model,
-                True,
-                wish.deadline,
-                wish.room,
-                wish.block,
-                voices,
-                wish.patience,
-                wish.usual,
-                wish.stuck,
-            )
+            w = self.pacing.wish(clock, left, now)
+            return Demand(self.id, self.model, True, w.deadline, w.room, w.block, voices, w.patience, w.usual, w.stuck)
         waiting = clock - self.playhead.sent
         room = int(FAST_AHEAD_S * self.performance.sample_rate - waiting) // self.performance.hop
         block = min(self._frame, left)
@@ -258,7 +229,7 @@ class Session:
             return
         if now - self._last_sign > idle_s and not self._sounds:
             self.fail(ProtocolError("idle", "nothing was said or played for too long", close=CloseCode.IDLE))
-        elif now - self._opened_at > LIFE_S - DURATION_S + self._limits.duration_s and not self._bounded:
+        elif now - self._opened_at > LIFE_S - DURATION_S + self.limits.duration_s and not self._bounded:
             self._done(self.performance.clock, "limit", now)
 
     def fail(self, error: ProtocolError) -> None:
@@ -273,36 +244,6 @@ class Session:
         """End it where it is, since the server stops."""
         self._done(self.performance.clock, "drained", now)
 
-    def stats(self, now: float) -> Stats:
-        """How it does, as its listener is told: `latency.second`, and how it stands now."""
-        steps = self.latency.second
-        return Stats(
-            rtf=steps.rtf,
-            us_per_sample=steps.us_per_sample,
-            step_us_p50=steps.step_us_p50,
-            step_us_p99=steps.step_us_p99,
-            ttfa_ms=self.latency.ttfa_ms,
-            lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
-            underruns=self.underruns,
-            voices=self.performance.sounding,
-            batch=steps.batch,
-            budget_us=budget_us(self.performance.sample_rate),
-        )
-
-    def reading(self, now: float) -> SessionReading:
-        """How it does, for the monitor."""
-        return SessionReading(
-            session_id=self.id,
-            model=self.model,
-            mode=self.start.mode,
-            running=self.running,
-            clock_s=round(self.performance.clock / self.performance.sample_rate, 3),
-            voices=self.performance.sounding,
-            lead_ms=round(self.playhead.buffered(now) * 1000.0, 1),
-            underruns=self.underruns,
-            noticed=self.latency.read(),
-        )
-
     @property
     def underruns(self) -> int:
         """Deliveries after a live listener had run dry."""
@@ -316,10 +257,6 @@ class Session:
     @property
     def _hops_left(self) -> int:
         return -(-(self._length - self.performance.clock) // self.performance.hop)
-
-    @property
-    def _length_is_asked(self) -> bool:
-        return self._reason == "duration"
 
     def _play(self, event: Event, at: float) -> None:
         if self._answers.knows(event):
@@ -353,6 +290,6 @@ class Session:
     def _done(self, samples: int, reason: DoneReason, now: float) -> None:
         if self.sounded:
             self.latency.end_second()
-            self.mailbox.put(self.stats(now))
+            self.mailbox.put(stats(self, now))
         self.outlet.finish(samples, reason)
         self.over, self.outcome = True, reason

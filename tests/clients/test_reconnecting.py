@@ -24,6 +24,7 @@ from ostinato.clients import (
     connect,
     connect_async,
 )
+from ostinato.clients.connection import bound_sending
 from ostinato.server.protocol import (
     ControlApplied,
     ControlUpdate,
@@ -156,6 +157,12 @@ def test_a_server_that_takes_nothing_more_is_given_up_by_who_speaks(proxy: Proxy
         with pytest.raises(SilentError, match=r"0\.6 s"):
             speak_while(overdue.is_alive, stream)
         overdue.cancel()
+
+
+def test_a_socket_that_was_closed_before_it_could_be_bounded_is_left_to_be_read() -> None:
+    closed = socket.socket()
+    closed.close()
+    bound_sending(closed, 1.0)
 
 
 def speak_while(condition: Callable[[], bool], stream: Stream) -> None:
