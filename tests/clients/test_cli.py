@@ -117,7 +117,9 @@ def test_synth_draws_in_the_precision_asked_for_and_tells_it(monkeypatch: pytest
     assert run("synth", *TINY_SECOND, "-o", "-").stdout_bytes == sounds["int8"]
     refused = run("synth", *TINY_SECOND, "-o", "-", "--engine", "torch")
     assert refused.exit_code == 2
-    assert "--precision int8: precision: 'int8' is for the native engine, not 'torch'" in refused.stderr
+    assert (
+        "--precision int8: precision: 'int8' is for the native and speculative engines, not 'torch'" in refused.stderr
+    )
 
 
 def test_a_played_song_is_the_rendered_song(server: str, song: Path, tmp_path: Path) -> None:

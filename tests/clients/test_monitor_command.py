@@ -29,7 +29,7 @@ def drawn(view: MonitorView, look: dict[str, Any], clocks: Clocks = CLOCKS, widt
 
 @pytest.fixture(scope="module")
 def look() -> dict[str, Any]:
-    """What a server told while somebody listened."""
+    """What a server told while somebody listened, but for deadlines that a busy machine missed."""
     with serving() as server, connect(server.url, SessionStart(model="tiny", seed=1)) as stream:
         stream.note_on(60)
         blocks = iter(stream)
@@ -42,7 +42,10 @@ def look() -> dict[str, Any]:
             return bool(sessions) and sessions[0]["steps"]["rtf"] is not None
 
         assert eventually(counted)
-        return told
+    misses = told["latency"]["engine"]["misses"]
+    misses.update(dict.fromkeys(misses, 0))
+    told["recent"]["misses"] = []
+    return told
 
 
 def test_json_is_what_the_server_told_one_look_a_line(look: dict[str, Any]) -> None:

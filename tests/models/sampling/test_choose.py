@@ -38,7 +38,7 @@ def test_fused_is_taken_on_a_cpu_under_the_interpreter() -> None:
     assert (sampler.build.engine, sampler.build.isa, sampler.build.precision) == ("fused", "interpreter", "float16")
     assert why == "asked for"
     assert open_sampler(TINY, "fused", "cpu", 1, "float32")[0].build.precision == "float32"
-    with pytest.raises(SamplerError, match="precision: 'int8' is for the native engine"):
+    with pytest.raises(SamplerError, match="precision: 'int8' is for the native and speculative engines"):
         open_sampler(TINY, "fused", "cpu", 1, "int8")
 
 
