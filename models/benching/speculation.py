@@ -210,7 +210,8 @@ def main() -> None:
         for precision in PRECISIONS:
             if precision == "float32" or (checkpoint.calibration and draft.calibration):
                 rows += gains(checkpoint, draft, precision)
-                proofs.append(exactness(checkpoint, draft, precision))
+                if checkpoint.draft and isinstance(checkpoint.config.network.head, LogisticsHead):
+                    proofs.append(exactness(checkpoint, draft, precision))
     if chosen.json:
         found: dict[str, Any] = {"gains": [asdict(r) for r in rows], "exactness": [asdict(p) for p in proofs]}
         print(json.dumps(found, indent=1))

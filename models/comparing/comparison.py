@@ -49,6 +49,7 @@ class Cost:
 
     us_per_sample: float
     rtf: float
+    streams: int  # together; 1 for a way that is timed alone
     us_per_sample_together: float  # a stream's share of a step of all
     rtf_together: float  # of all of them
     first_hop_ms: float  # the sampler's part of the time to first audio: from a reset slot to its first hop
@@ -152,7 +153,7 @@ def _cost(way: Way, alone_us: float, step_us: float, count: int) -> Cost:
         sampler.advance([0], frames)
         took.append(1e3 * (time.perf_counter() - began))
     share, state = step_us / count, sampler.snapshot(0).nbytes
-    return Cost(alone_us, alone_us * rate / 1e6, share, step_us * rate / 1e6, median(took), state)
+    return Cost(alone_us, alone_us * rate / 1e6, count, share, step_us * rate / 1e6, median(took), state)
 
 
 def _likelihoods(

@@ -28,8 +28,9 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     cost, bits, q = row.cost, row.likelihood, row.quality
+    together = f"{cost.rtf_together:.3f}" if cost and cost.streams > 1 else NOTHING
     costs = (
-        *(f"{cost.us_per_sample:.2f}", f"{cost.rtf:.3f}", f"{cost.rtf_together:.3f}", f"{cost.first_hop_ms:.2f} ms"),
+        *(f"{cost.us_per_sample:.2f}", f"{cost.rtf:.3f}", together, f"{cost.first_hop_ms:.2f} ms"),
         f"{cost.stream_bytes / 1024:.0f} KB",
     ) if cost else (NOTHING,) * 5  # fmt: skip
     likely = (f"{bits.bits:.3f}", f"{bits.bits_past_zeroed:.3f}") if bits else (NOTHING,) * 2
