@@ -108,7 +108,8 @@ controls.addEventListener("session", async () => {
 voices.addEventListener("change", ({ detail }) => {
   if (!detail.held || !controls.model) return;
   if (!player.running) player.start();
-  connection.wake();
+  // a session needs somewhere to play; why there is none was told already
+  player.prepare(controls.model.sample_rate).then(() => connection.wake(), () => {});
 });
 
 at("octave-down").addEventListener("click", () => keyboard.shift(-1));

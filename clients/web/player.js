@@ -72,9 +72,11 @@ export class Player extends EventTarget {
     this.node.port.postMessage({ type: "begin", session: ++this.#session, inHand, most, aim, ceiling });
   }
 
+  // of the last session something may still come while the sound card is made ready for another rate
+
   /** It goes on over another connection. */
   link() {
-    this.node.port.postMessage({ type: "link" });
+    this.node?.port.postMessage({ type: "link" });
   }
 
   /** Running dry is no fault while it rests. */
@@ -84,12 +86,12 @@ export class Player extends EventTarget {
 
   /** Nothing follows. */
   complete() {
-    this.node.port.postMessage({ type: "complete" });
+    this.node?.port.postMessage({ type: "complete" });
   }
 
   /** Hand a frame over; its samples are the player's from then on. */
   take({ sequence, first, samples }) {
-    this.node.port.postMessage({ type: "audio", sequence, first, samples }, [samples.buffer]);
+    this.node?.port.postMessage({ type: "audio", sequence, first, samples }, [samples.buffer]);
   }
 
   #heard(counted) {

@@ -3,8 +3,8 @@
     python -m ostinato.models.benching.speculation [--model NAME]
 
 Times are of one stream through the samplers, medians over windows that take turns, so that whatever else the machine
-does meets all of them. A window of w pays where it yields more samples than the plain sampler draws in its time:
-(1 - a^w) / (1 - a) > (time of a window) / (time of a plain sample), a being the share of proposals taken.
+does meets all of them. A window pays where it yields more samples than the plain sampler draws in its time: of w
+proposals (1 - a^w) / (1 - a), a being the share of them that is taken, and less where it meets the end of a block.
 
 A model without a draft of its own, such as r64 whose weights are random, gets a random one: what is taken then means
 nothing, and what would have to be taken still holds.
@@ -34,7 +34,7 @@ from ostinato.models.heads import STEP
 from ostinato.models.registry import load_name_or_folder, random_checkpoint
 from ostinato.models.sampling.contract import Sampler
 from ostinato.models.sampling.native import NativeSampler, Precision
-from ostinato.models.sampling.speculative import SpeculativeSampler
+from ostinato.models.sampling.speculative import MOST_WINDOW, SpeculativeSampler
 from ostinato.models.training.recipe import draft_config
 
 PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "int8")
@@ -115,14 +115,24 @@ def _gain(checkpoint: Checkpoint, sampler: SpeculativeSampler, us: float, plain:
 
 def acceptance_for(samples: float, window: int) -> float | None:
     """The share of proposals that must be taken for a window to yield so many samples; None where none is enough."""
-    if samples > window:
+    if samples > samples_of(1.0, window):
         return None
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        enough = sum(middle**i for i in range(window)) >= samples
+        enough = samples_of(middle, window) >= samples
         low, high = (low, middle) if enough else (middle, high)
     return high
+
+
+def samples_of(acceptance: float, window: int, block: int = MOST_WINDOW) -> float:
+    """Samples that a window yields in the mean, where windows stop at every `block` samples."""
+    windows = [0.0]  # that are needed for so many samples, from 0 on
+    for left in range(1, block + 1):
+        size = min(window, left)
+        ends = [acceptance ** (k - 1) * (1 - acceptance) for k in range(1, size)] + [acceptance ** (size - 1)]
+        windows.append(1 + sum(share * windows[left - k] for k, share in enumerate(ends, 1)))
+    return block / windows[block]
 
 
 def _timed(call: Callable[[], object]) -> float:

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from ostinato.models.benching.rows import hold_torch_to
 from ostinato.models.benching.timing import Stopwatch, steady_frames, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.comparing.ways import Way
@@ -104,6 +105,7 @@ def run(ways: Sequence[Way], data: Path, plan: Plan, told: Callable[[str], None]
     for way in ways:
         check_fit(dataset, way.checkpoint.config.network, data)
         check_instruments([i.name for i in dataset.instruments], dataset, way.checkpoint)
+    hold_torch_to(1)
     cases = held_out(dataset, ways[0].checkpoint, plan.notes)
     if not cases:
         raise DatasetError(f"{data}: no note was left out of training, so there is none to compare on")

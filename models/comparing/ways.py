@@ -1,4 +1,4 @@
-"""What is compared: a model, and a way to sample it."""
+"""What is compared: a model, and a way to sample it on a CPU."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def voices(instruments: int) -> GlobalConditioning | None:
 
 
 def draft_config(model: ModelConfig) -> ModelConfig:
-    """A draft of a model: its controls, tone and head, and a stack of a sixth of the default's cost.
+    """A draft of a model: its controls, tone and head, and a stack of a tenth of the default's cost.
 
     It only has to propose; what it reaches back, 64 samples, is where most of what the past tells lies.
     """

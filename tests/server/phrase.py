@@ -2,6 +2,8 @@
 
     python -m tests.server.phrase --data data/orchestra [--model nade --model default]
 
+Fails where a level is more than 3 dB off, a note is heard 300 ms after its release, or the listener ran dry.
+
 One note of each instrument that training left out, one after another in one live session, paced by the clock.
 """
 
@@ -24,6 +26,8 @@ from ostinato.models.training.playing import LEAST_TAIL_S
 from ostinato.server.protocol import ControlUpdate, Event, NoteOff, NoteOn, Stats
 from tests.server.processes import process
 
+MOST_OFF_DB = 3.0
+SILENT_DBFS = -60.0
 LATE = 64  # hops before the first note, in which the events arrive
 
 
@@ -69,11 +73,15 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
     models = chosen.model or ["nade", "default"]
+    faults = 0
     dataset = read_dataset(chosen.data)
     with process(OSTINATO_MODELS=",".join(models)) as server:
         for model in models:
             cases = held_out(dataset, load_name_or_folder(model), 1)
             figures, told, underruns = play(server.url, model, cases, chosen.seed)
+            faults += underruns + sum(
+                abs(f.level_db) > MOST_OFF_DB or f.after_release_dbfs > SILENT_DBFS for f in figures
+            )
             rtf = [stats.rtf for stats in told if stats.rtf is not None]
             for case, f in zip(cases, figures, strict=True):
                 print(
@@ -84,9 +92,11 @@ def main() -> None:
             print(
                 f"{model:<8} means: level off {mean(abs(f.level_db) for f in figures):.2f} dB, "
                 f"HNR {mean(f.hnr_db for f in figures):.1f} of {mean(f.recording_hnr_db for f in figures):.1f} dB, "
-                f"log-mel {mean(f.log_mel_db for f in figures):.2f} dB; RTF at most {max(rtf):.3f}, "
+                f"log-mel {mean(f.log_mel_db for f in figures):.2f} dB; RTF at most {max(rtf, default=math.nan):.3f}, "
                 f"{underruns} underruns"
             )
+    if faults:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -210,8 +210,10 @@ def opened(
             instrument.page.goto(url)
         instrument.page.evaluate("() => import('/web/app.js').then(app => { window.app = app; })")
         yield instrument
-        assert instrument.page.evaluate("() => violations") == []
-        assert [c for c in instrument.complaints if not any(words in c for words in forgiven)] == []
+        violations = instrument.page.evaluate("() => violations")
+        assert not violations, violations
+        left = [complaint for complaint in instrument.complaints if not any(words in complaint for words in forgiven)]
+        assert not left, left
     finally:
         room.close()
 

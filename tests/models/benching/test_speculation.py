@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ostinato.models import registry
 from ostinato.models.benching import speculation
-from ostinato.models.benching.speculation import acceptance_for, exactness, gains, table
+from ostinato.models.benching.speculation import acceptance_for, exactness, gains, samples_of, table
 from ostinato.models.sampling.native import NativeSampler
 from ostinato.models.training.recipe import draft_config
 
@@ -16,10 +16,23 @@ DRAFT = registry.random_checkpoint(draft_config(MODEL.config))
 
 @given(st.integers(1, 16), st.floats(0.0, 0.999))
 def test_the_share_that_a_window_needs_is_the_one_that_yields_its_samples(window: int, share: float) -> None:
-    samples = sum(share**i for i in range(window))
+    samples = samples_of(share, window)
     found = acceptance_for(samples, window)
     assert found is not None
-    assert sum(found**i for i in range(window)) == pytest.approx(samples, rel=1e-6)
+    assert samples_of(found, window) == pytest.approx(samples, rel=1e-6)
+
+
+@given(st.integers(1, 16), st.floats(0.0, 1.0))
+def test_where_no_block_ends_a_window_yields_the_sum_of_a_geometric_series(window: int, share: float) -> None:
+    assert samples_of(share, window, block=window) <= sum(share**i for i in range(window)) + 1e-9
+    assert samples_of(share, window, block=4000) == pytest.approx(sum(share**i for i in range(window)), rel=5e-3)
+
+
+def test_a_window_pays_just_where_more_is_taken_than_it_pays_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speculation, "ROUNDS", 3)
+    for row in gains(MODEL, MODEL, "float32"):  # a draft that is always taken, and costs as much
+        assert row.samples_a_window == pytest.approx(samples_of(1.0, row.window))
+        assert (row.pays_from is not None) == (row.speedup >= 1)
 
 
 def test_more_samples_than_a_window_has_are_never_yielded() -> None:

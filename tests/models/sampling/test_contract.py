@@ -41,6 +41,9 @@ EXACT: dict[str, Make] = {
     "native-threads": lambda c, n: NativeSampler(c, n, threads=2),
     "speculative": lambda c, n: SpeculativeSampler(c, drafted(c), n),
     "speculative-int8": lambda c, n: SpeculativeSampler(c, drafted(c), n, window=7, precision="int8"),
+    "speculative-avx2": lambda c, n: SpeculativeSampler(c, drafted(c), n, isa="avx2"),
+    "speculative-int8-avx2": lambda c, n: SpeculativeSampler(c, drafted(c), n, isa="avx2", precision="int8"),
+    "speculative-portable": lambda c, n: SpeculativeSampler(c, drafted(c), n, isa="portable"),
     "speculative-threads": lambda c, n: SpeculativeSampler(c, drafted(c), n, threads=2),
     "naive": NaiveSampler,
 }

@@ -124,8 +124,16 @@ def test_windows_score_as_single_samples_do_however_the_stream_is_cut(
     more = controls(1, 3, seed=2)[0]
     quiet = np.zeros(3 * 8, dtype=np.float32)
     alone.probe(0, frames[0], whole)
+    drafting = NativeSampler(draft_of(model), 1, precision=precision)  # type: ignore[arg-type]
+    drafting.reset(0, KEY)
+    drafting.probe(0, frames[0], whole)
+    proposed = np.empty((24, model.config.network.head.parameters), dtype=np.float32)
+    state = sampler.snapshot(1)
+    sampler._draft.probe(1, more, quiet, np.empty(24, dtype=np.float32), proposed)
+    sampler.restore(1, state)
     # heard samples give back the model's own to rounding
     assert np.allclose(alone.probe(0, more, quiet), sampler.probe(1, more, quiet), atol=2e-3)
+    assert np.allclose(drafting.probe(0, more, quiet), proposed, atol=2e-3)
 
 
 @pytest.mark.parametrize("head", HEADS)

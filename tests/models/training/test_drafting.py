@@ -11,10 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ostinato.clients.cli import app
+from ostinato.models.benching.speculation import notes
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ostinato.models.registry import load
 from ostinato.models.sampling.choose import open_sampler
 from ostinato.models.sampling.contract import SamplerError
+from ostinato.models.sampling.speculative import SpeculativeSampler
 from ostinato.models.training import drafting
 from ostinato.models.training.budget import Budget
 from ostinato.models.training.drafting import STEERING, Drafter, Settings, measure, play
@@ -84,3 +86,6 @@ def test_the_shipped_draft_is_near_its_model() -> None:
     assert checkpoint.draft is not None
     assert checkpoint.draft.calibration is not None
     assert checkpoint.draft.config.network.macs_per_sample < checkpoint.config.network.macs_per_sample / 10
+    sampler = SpeculativeSampler(checkpoint, checkpoint.draft, 8)
+    sampler.advance(range(8), notes(checkpoint, 0.3))
+    assert sampler.tally.acceptance > 0.8
