@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -54,10 +55,14 @@ class Asset:
         """A file of a kind in MEDIA_TYPES. Raises OSError."""
         return cls(path.read_bytes(), MEDIA_TYPES[path.suffix], headers)
 
+    @cached_property
+    def tag(self) -> str:
+        """What tells this body from others."""
+        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
     def answer(self, request: Request) -> Response:
         """The file, or that it has not changed."""
-        tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
-        headers = {**HEADERS, **self.headers, "ETag": tag}
-        if tag in request.headers.get("if-none-match", ""):
+        headers = {**HEADERS, **self.headers, "ETag": self.tag}
+        if self.tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(self.body, headers=headers, media_type=self.media_type)

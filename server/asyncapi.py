@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final, get_args
 
@@ -53,6 +54,7 @@ A dropped session is taken up with `session.start.resume`; events that were not 
 `event_id` makes harmless."""
 
 
+@cache
 def describe() -> dict[str, Any]:
     """The whole document, as JSON has it."""
     said, heard = (_kinds(union) for union in (ClientMessage, ServerMessage))
