@@ -19,10 +19,11 @@ from ostinato.models.benching.rows import hold_torch_to
 from ostinato.models.benching.timing import Stopwatch, steady_frames, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.comparing.ways import Way
+from ostinato.models.sampling.contract import Sampler
 from ostinato.models.training.choosing import of_each
 from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
 from ostinato.models.training.evaluating import check_instruments
-from ostinato.models.training.evaluation import Case, baseline, compare, measure_sound
+from ostinato.models.training.evaluation import Case, Sound, baseline, compare, measure_sound
 from ostinato.models.training.kinds import kinds_of
 from ostinato.models.training.likelihood import likelihood, network_of
 from ostinato.models.training.measures import Audio, stft_distance
@@ -111,16 +112,17 @@ def run(ways: Sequence[Way], data: Path, plan: Plan, told: Callable[[str], None]
         raise DatasetError(f"{data}: no note was left out of training, so there is none to compare on")
     told("timing")
     costs = time_costs(ways, plan)
+    recordings = [measure_sound(case, case.recording.audio, case.recording.phase) for case in cases]
     likely = _likelihoods(ways, [c.recording for c in held_out(dataset, ways[0].checkpoint, plan.likely)], told)
     rows = []
     for way, cost in zip(ways, costs, strict=True):
         told(f"playing {way.name}")
-        quality = judge(cases, _played(way, cases, plan.seed)) if way.plays else None
+        quality = judge(cases, recordings, _played(way, cases, plan.seed)) if way.plays else None
         config = way.checkpoint.config
         row = (way.name, config.name, config.strategy, way.engine, way.precision, way.checkpoint.parameters)
         rows.append(Row(*row, cost, likely.get((config.name, way.precision)), quality))
     told(BASELINE)
-    floor = judge(cases, [baseline(case) for case in cases])
+    floor = judge(cases, recordings, [baseline(case) for case in cases])
     return [*rows, Row(BASELINE, BASELINE, BASELINE, None, None, None, None, None, floor)]
 
 
@@ -135,21 +137,22 @@ def held_out(dataset: Dataset, checkpoint: Checkpoint, count: int) -> list[Case]
 
 def time_costs(ways: Sequence[Way], plan: Plan) -> list[Cost]:
     """Every way alone and then together, in turn."""
-    alone = [Stopwatch(way.open(1), 1) for way in ways]
+    samplers = [way.open(1) for way in ways]
+    alone = [Stopwatch(sampler, 1) for sampler in samplers]
     time_in_turn(alone, plan.seconds)
     many = [plan.together if way.plays else 1 for way in ways]
     together = [Stopwatch(way.open(count), count) for way, count in zip(ways, many, strict=True)]
     time_in_turn(together, plan.seconds)
     return [
-        _cost(way, one.timing.median_us, all_.timing.median_us, count)
-        for way, one, all_, count in zip(ways, alone, together, many, strict=True)
+        _cost(sampler, way.plays, one.timing.median_us, all_.timing.median_us, count)
+        for way, sampler, one, all_, count in zip(ways, samplers, alone, together, many, strict=True)
     ]
 
 
-def _cost(way: Way, alone_us: float, step_us: float, count: int) -> Cost:
-    rate, sampler = way.checkpoint.config.network.sample_rate, way.open(1)
+def _cost(sampler: Sampler, quick: bool, alone_us: float, step_us: float, count: int) -> Cost:
+    rate = sampler.config.network.sample_rate
     frames, took = steady_frames(1, 1), []
-    for key in range(FIRST_HOPS if way.plays else 1):
+    for key in range(FIRST_HOPS if quick else 1):
         began = time.perf_counter()
         sampler.reset(0, key)
         sampler.advance([0], frames)
@@ -177,11 +180,10 @@ def _played(way: Way, cases: Sequence[Case], seed: int) -> list[Audio]:
     return play_notes(sampler, [recording_frames(c.recording, sampler, temperature) for c in cases], seed)
 
 
-def judge(cases: Sequence[Case], played: Sequence[Audio]) -> Quality:
-    """Playing against the recordings of its notes."""
+def judge(cases: Sequence[Case], recordings: Sequence[Sound], played: Sequence[Audio]) -> Quality:
+    """Playing against the recordings of its notes, whose figures are given."""
     notes, distances = [], []
-    for case, audio in zip(cases, played, strict=True):
-        recording = measure_sound(case, case.recording.audio, case.recording.phase)
+    for case, recording, audio in zip(cases, recordings, played, strict=True):
         notes.append(compare(case, audio, measure_sound(case, audio), recording))
         both = min(len(audio), len(case.recording.audio))
         distances.append(stft_distance(case.recording.audio[:both], np.asarray(audio[:both])))
