@@ -27,17 +27,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.models.benching.roofline import PRECISIONS, Precision
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import LogisticsHead
 from ostinato.models.controls import FRAME, VoiceTimeline
 from ostinato.models.heads import STEP
 from ostinato.models.registry import load_name_or_folder, random_checkpoint
 from ostinato.models.sampling.contract import Sampler
-from ostinato.models.sampling.native import NativeSampler, Precision
+from ostinato.models.sampling.native import NativeSampler
 from ostinato.models.sampling.speculative import MOST_WINDOW, SpeculativeSampler
 from ostinato.models.training.recipe import draft_config
 
-PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "int8")
 WINDOWS: Final = (2, 3, 4, 6, 8, 16)
 BLOCK_HOPS: Final = 32  # a timed call: 46 ms of audio
 ROUNDS: Final = 21
@@ -81,13 +81,14 @@ def notes(checkpoint: Checkpoint, seconds: float, seed: int = 0) -> NDArray[np.f
         VoiceTimeline(float(rng.uniform(i.low, i.high)), 0.8, index, onset=0, release=3 * count // 4 * net.hop)
         for index, i in enumerate(config.instruments)
     ]
-    constant = {"bend": np.zeros(count), "temperature": np.full(count, config.temperature)}
-    return np.stack([v.frames(0, count, hop=net.hop, sample_rate=net.sample_rate, **constant) for v in voices])
+    still = {"bend": 0.0, "temperature": config.temperature}
+    return np.stack([v.frames(0, count, hop=net.hop, sample_rate=net.sample_rate, **still) for v in voices])
 
 
 def gains(checkpoint: Checkpoint, draft: Checkpoint, precision: Precision) -> list[Gain]:
     """Every window beside the plain sampler, block by block in turn."""
-    frames = notes(checkpoint, BLOCK_HOPS * ROUNDS * checkpoint.config.network.hop / 44_100)
+    net = checkpoint.config.network
+    frames = notes(checkpoint, BLOCK_HOPS * ROUNDS * net.hop / net.sample_rate)
     own: list[Sampler] = [NativeSampler(checkpoint, len(frames), precision=precision)]
     own += [SpeculativeSampler(checkpoint, draft, len(frames), w, precision=precision) for w in WINDOWS]
     took: list[list[float]] = [[] for _ in own]
@@ -96,7 +97,7 @@ def gains(checkpoint: Checkpoint, draft: Checkpoint, precision: Precision) -> li
             for voice, row in enumerate(frames):
                 block = np.ascontiguousarray(row[None, at : at + BLOCK_HOPS])
                 times.append(_timed(lambda s=sampler, v=voice, b=block: s.advance([v], b)))  # type: ignore[misc]
-    samples = BLOCK_HOPS * checkpoint.config.network.hop
+    samples = BLOCK_HOPS * net.hop
     plain, *others = (1e6 * median(times) / samples for times in took)
     return [
         _gain(checkpoint, sampler, us, plain)

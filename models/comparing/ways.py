@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from typing import Final, Literal
 
 from ostinato.models import registry
+from ostinato.models.benching.roofline import Precision
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.sampling.choose import open_sampler
 from ostinato.models.sampling.contract import Sampler, SamplerError
 
-Precision = Literal["float32", "int8"]
 Engine = Literal["native", "speculative", "torch", "naive"]
 ENGINES: Final[tuple[Engine, ...]] = ("native", "speculative", "torch", "naive")
 UNPLAYED: Final = ("naive",)  # timed alone: a note takes hours, and sounds as torch's does
@@ -27,9 +27,14 @@ class Way:
     precision: Precision
 
     @property
+    def _chosen(self) -> bool:
+        """Whether its engine has several precisions."""
+        return self.engine in ("native", "speculative")
+
+    @property
     def name(self) -> str:
         """As tables and legends call it."""
-        precision = f" {self.precision}" if self.engine in ("native", "speculative") else ""
+        precision = f" {self.precision}" if self._chosen else ""
         return f"{self.checkpoint.config.name}, {self.engine}{precision}"
 
     @property
@@ -39,7 +44,7 @@ class Way:
 
     def open(self, slots: int) -> Sampler:
         """A sampler with so many slots. Raises SamplerError."""
-        precision = self.precision if self.engine in ("native", "speculative") else "auto"
+        precision = self.precision if self._chosen else "auto"
         return open_sampler(self.checkpoint, self.engine, "cpu", slots, precision)[0]
 
 

@@ -111,8 +111,7 @@ def _note(checkpoint: Checkpoint, rng: np.random.Generator, count: int) -> NDArr
     pitch, velocity = rng.uniform(instrument.low, instrument.high), rng.uniform(0.2, 1.0)
     release = int(rng.uniform(0.2, 1.0) * count) * net.hop
     voice = VoiceTimeline(float(pitch), float(velocity), index, onset=0, release=release)
-    bend, temperature = np.zeros(count), np.full(count, config.temperature)
-    return voice.frames(0, count, hop=net.hop, sample_rate=net.sample_rate, bend=bend, temperature=temperature)
+    return voice.frames(0, count, hop=net.hop, sample_rate=net.sample_rate, bend=0.0, temperature=config.temperature)
 
 
 class Drafter:
