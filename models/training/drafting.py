@@ -208,14 +208,14 @@ def measure(
     return float(np.mean(own)), float(np.mean(other)), float(apart.mean()), float(apart.std(ddof=1) / len(apart) ** 0.5)
 
 
-def calibrate(model: Checkpoint, draft: Checkpoint, settings: Settings) -> Checkpoint:
+def calibrate(model: Checkpoint, draft: Checkpoint, bits_float32: float, settings: Settings) -> Checkpoint:
     """The draft with what int8 needs, from the model's playing; what int8 costs is measured on other notes."""
     playing = play(model, settings, HELD_OUT + 1)
     network = build_wavenet(draft, torch.device("cpu"))
     with torch.no_grad(), reaching(network) as reached:
         network(playing.samples, playing.frames, playing.phase)
     calibrated = replace(draft, calibration=reached())
-    bits = {f"bits_{name}": measure(model, calibrated, name, settings)[1] for name in ("float32", "int8")}
+    bits = {"bits_float32": bits_float32, "bits_int8": measure(model, calibrated, "int8", settings)[1]}
     return replace(draft, calibration=reached().model_copy(update=bits))
 
 
@@ -244,7 +244,8 @@ def make_draft(
     with tqdm(drafting(drafter), unit="step", disable=None) as shown:
         for loss in shown:
             shown.set_postfix(bits=f"{loss:.3f}", refresh=False)
-    draft = calibrate(checkpoint, drafter.checkpoint(), settings)
+    measured = measure(checkpoint, drafter.checkpoint(), "float32", settings)
+    draft = calibrate(checkpoint, drafter.checkpoint(), measured[1], settings)
     spent = (time.process_time() - began) / 60
     save_checkpoint(draft, folder / DRAFT)
-    return Drafted(draft, drafter.progress.step, spent, *measure(checkpoint, draft, "float32", settings))
+    return Drafted(draft, drafter.progress.step, spent, *measured)
