@@ -46,6 +46,7 @@ class NativeSampler:
         threads: most cores that the streams of a call are spread over, at least 1; fewer are taken where a call is
             too short for more to pay. All pools of a process share one team of threads.
         precision: float32; or int8, for a model that `ostinato quantize` has measured.
+        window: most samples of a stream that are to be scored at once, for speculation.
 
     Raises:
         SamplerError: where one of these can't be had; the message names it and what there is.
@@ -58,11 +59,24 @@ class NativeSampler:
         isa: str | None = None,
         threads: int = 1,
         precision: Precision = "float32",
+        window: int = 0,
     ) -> None:
+        if slots < 1:
+            raise SamplerError(f"slots: {slots}, expected at least 1")
+        if threads < 1:
+            raise SamplerError(f"threads: {threads}, expected at least 1")
+        if precision == "int8" and checkpoint.calibration is None:
+            raise SamplerError("precision: 'int8' needs a calibration, which `ostinato quantize` makes")
         self.config: ModelConfig = checkpoint.config
         self._own_temperatures = own_temperatures(checkpoint.config)
         self.slots = slots
-        self._pool = open_pool(checkpoint, slots, isa, threads, precision)
+        isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
+        there = _kernel.isas(precision)
+        if isa and isa not in there:
+            raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(there)}")
+        tensors = {**checkpoint.tensors, **(integers(checkpoint) if precision == "int8" else {})}
+        shape = kernel_shape(self.config.network, window)
+        self._pool = _kernel.Pool(shape, tensors, slots, isa, precision, threads)
         self._precision: Final = precision
 
     @property
@@ -77,13 +91,30 @@ class NativeSampler:
 
     def advance(self, slots: Sequence[int], controls: NDArray[np.float32]) -> NDArray[np.float32]:
         """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
+        given, controls, out = self._prepared(slots, controls)
+        self._pool.advance(given, controls, out)
+        return out
+
+    def advance_through(
+        self, draft: NativeSampler, window: int, slots: Sequence[int], controls: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], list[int]]:
+        """The same by windows of a draft's proposals, the same slots of which stand for the same streams.
+
+        Also tells of windows, proposals that were judged, those taken, and remainders drawn the long way.
+        """
+        given, controls, out = self._prepared(slots, controls)
+        return out, self._pool.speculate(draft._pool, given, controls, out, window)
+
+    def _prepared(
+        self, slots: Sequence[int], controls: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+        """Slots and controls as the kernel takes them, and where it puts what is drawn. Refuses what can't be."""
         check_slots(slots, self.slots)
         count = check_controls(controls, (len(slots),))
         check_instruments(controls, self.config)
         out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
         controls = np.ascontiguousarray(at_own_temperature(controls, self._own_temperatures))
-        self._pool.advance(np.asarray(slots, dtype=np.int64), controls, out)
-        return out
+        return np.asarray(slots, dtype=np.int64), controls, out
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
@@ -111,24 +142,6 @@ class NativeSampler:
             self._pool.restore(slot, np.ascontiguousarray(state.arrays["state"]))
         except (TypeError, ValueError) as error:
             raise SamplerError(f"state: {error}") from error
-
-
-def open_pool(
-    checkpoint: Checkpoint, slots: int, isa: str | None, threads: int, precision: Precision, window: int = 0
-) -> _kernel.Pool:
-    """The kernel over a model, as `NativeSampler` says; window: samples of a stream that may be scored at once."""
-    if slots < 1:
-        raise SamplerError(f"slots: {slots}, expected at least 1")
-    if threads < 1:
-        raise SamplerError(f"threads: {threads}, expected at least 1")
-    if precision == "int8" and checkpoint.calibration is None:
-        raise SamplerError("precision: 'int8' needs a calibration, which `ostinato quantize` makes")
-    isa = os.environ.get(ISA_VARIABLE, "") if isa is None else isa
-    there = _kernel.isas(precision)
-    if isa and isa not in there:
-        raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(there)}")
-    tensors = {**checkpoint.tensors, **(integers(checkpoint) if precision == "int8" else {})}
-    return _kernel.Pool(kernel_shape(checkpoint.config.network, window), tensors, slots, isa, precision, threads)
 
 
 def kernel_shape(network: WaveNetConfig | NadeConfig, window: int = 0) -> _kernel.Shape:

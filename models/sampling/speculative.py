@@ -8,7 +8,7 @@ otherwise; they depend on the model, the draft, the window, the precision and, i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,19 +16,8 @@ from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig
-from ostinato.models.sampling.contract import (
-    Build,
-    SamplerError,
-    Snapshot,
-    at_own_temperature,
-    check_controls,
-    check_forced,
-    check_instruments,
-    check_slots,
-    check_snapshot,
-    own_temperatures,
-)
-from ostinato.models.sampling.native import Precision, open_pool
+from ostinato.models.sampling.contract import Build, SamplerError, Snapshot, check_snapshot
+from ostinato.models.sampling.native import NativeSampler, Precision
 
 MOST_WINDOW: Final = 16  # what the kernel prepares together
 SAME: Final = ("sample_rate", "hop", "head", "pre_emphasis")  # of both networks, besides the instruments
@@ -83,73 +72,50 @@ class SpeculativeSampler:
         check_draft(checkpoint.config, draft.config)
         self.config: ModelConfig = checkpoint.config
         self.slots, self.window = slots, window
-        self._own_temperatures = own_temperatures(checkpoint.config)
-        self._pool = open_pool(checkpoint, slots, isa, threads, precision, window)
-        self._draft = open_pool(draft, slots, isa, threads, precision, window)
-        self._precision: Final = precision
+        self._model = NativeSampler(checkpoint, slots, isa, threads, precision, window)
+        self._draft = NativeSampler(draft, slots, isa, threads, precision, window)
         self.tally = Tally()
 
     @property
     def build(self) -> Build:
         """What it runs on."""
-        return Build("speculative", self._precision, self._pool.isa, "cpu", self._pool.threads)
+        return replace(self._model.build, engine="speculative")
 
     def reset(self, slot: int, key: int) -> None:
         """Begin a new stream in a slot."""
-        check_slots([slot], self.slots)
-        for pool in (self._pool, self._draft):
-            pool.reset(slot, key & (2**64 - 1))
+        for sampler in (self._model, self._draft):
+            sampler.reset(slot, key)
 
     def advance(self, slots: Sequence[int], controls: NDArray[np.float32]) -> NDArray[np.float32]:
         """Draw the next samples of these slots: controls [b, frames, channels] -> [b, frames * hop]."""
-        check_slots(slots, self.slots)
-        count = check_controls(controls, (len(slots),))
-        check_instruments(controls, self.config)
-        out = np.empty((len(slots), count * self.config.network.hop), dtype=np.float32)
-        controls = np.ascontiguousarray(at_own_temperature(controls, self._own_temperatures))
-        found = self._pool.speculate(self._draft, np.asarray(slots, dtype=np.int64), controls, out, self.window)
-        t = self.tally
-        before = (t.windows, t.proposed, t.accepted, t.enumerated)
-        self.tally = Tally(*(a + b for a, b in zip(before, found, strict=True)))
+        out, found = self._model.advance_through(self._draft, self.window, slots, controls)
+        self.tally = Tally(*(a + b for a, b in zip(astuple(self.tally), found, strict=True)))
         return out
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> the model's head parameters [frames * hop, P]."""
-        check_slots([slot], self.slots)
-        samples = check_controls(controls, ()) * self.config.network.hop
-        check_forced(forced, samples)
-        check_instruments(controls, self.config)
-        heard = np.empty(samples, dtype=np.float32)
-        controls, forced = np.ascontiguousarray(controls), np.ascontiguousarray(forced)
-        parameters = np.empty((samples, self.config.network.head.parameters), dtype=np.float32)
-        self._draft.probe(slot, controls, forced, heard, parameters)
-        self._pool.probe(slot, controls, forced, heard, parameters)
+        parameters = self._model.probe(slot, controls, forced)
+        self._draft.probe(slot, controls, forced)
         return parameters
 
     def snapshot(self, slot: int) -> Snapshot:
         """A copy of a slot's state: the model's and the draft's."""
-        check_slots([slot], self.slots)
-        arrays = {}
-        for name, pool in (("state", self._pool), ("draft", self._draft)):
-            arrays[name] = np.empty(pool.state_bytes, dtype=np.uint8)
-            pool.save(slot, arrays[name])
-        return Snapshot("speculative", arrays)
+        parts = {"state": self._model, "draft": self._draft}
+        return Snapshot("speculative", {name: part.snapshot(slot).arrays["state"] for name, part in parts.items()})
 
     def restore(self, slot: int, state: Snapshot) -> None:
         """Put a state into a slot. Refuses one of another model's or draft's shape, or of another window."""
-        check_slots([slot], self.slots)
-        sizes = {"state": (self._pool.state_bytes,), "draft": (self._draft.state_bytes,)}
-        check_snapshot(state, "speculative", sizes)
         before = self.snapshot(slot)
+        check_snapshot(state, "speculative", {name: array.shape for name, array in before.arrays.items()})
         try:
             self._put(slot, state)
-        except (TypeError, ValueError) as error:
+        except SamplerError:
             self._put(slot, before)
-            raise SamplerError(f"state: {error}") from error
+            raise
 
     def _put(self, slot: int, state: Snapshot) -> None:
-        self._pool.restore(slot, np.ascontiguousarray(state.arrays["state"]))
-        self._draft.restore(slot, np.ascontiguousarray(state.arrays["draft"]))
+        for name, part in (("state", self._model), ("draft", self._draft)):
+            part.restore(slot, Snapshot("native", {"state": state.arrays[name]}))
 
 
 def check_draft(model: ModelConfig, draft: ModelConfig) -> None:

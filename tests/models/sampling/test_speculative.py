@@ -46,7 +46,7 @@ def parameters(head: str, rng: np.random.Generator, near: NDArray[np.float32] | 
 def native(head: str, tries: int = TRIES, precision: str = "float32") -> Judge:
     model = MODELS[head]
     sampler = SpeculativeSampler(model, draft_of(model), 1, precision=precision)  # type: ignore[arg-type]
-    return lambda p, q, warm, key, at: sampler._pool.judge(sampler._draft, p, q, warm, key, at, tries)
+    return lambda p, q, warm, key, at: sampler._model._pool.judge(sampler._draft._pool, p, q, warm, key, at, tries)
 
 
 def plain(head: str, p: NDArray[np.float32], q: NDArray[np.float32], warm: float, key: int, at: int) -> float:
@@ -127,9 +127,8 @@ def test_windows_score_as_single_samples_do_however_the_stream_is_cut(
     drafting = NativeSampler(draft_of(model), 1, precision=precision)  # type: ignore[arg-type]
     drafting.reset(0, KEY)
     drafting.probe(0, frames[0], whole)
-    proposed = np.empty((24, model.config.network.head.parameters), dtype=np.float32)
     state = sampler.snapshot(1)
-    sampler._draft.probe(1, more, quiet, np.empty(24, dtype=np.float32), proposed)
+    proposed = sampler._draft.probe(1, more, quiet)
     sampler.restore(1, state)
     # heard samples give back the model's own to rounding
     assert np.allclose(alone.probe(0, more, quiet), sampler.probe(1, more, quiet), atol=2e-3)
