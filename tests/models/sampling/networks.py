@@ -1,10 +1,11 @@
-"""Random networks of every kind that a config allows, and random controls for them."""
+"""Random networks of every kind that a config allows, random controls for them, and their forward to hold against."""
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ostinato.models import registry
+from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import (
     ExcitationConfig,
@@ -21,6 +22,7 @@ from ostinato.models.config import (
     WaveNetConfig,
 )
 from ostinato.models.controls import FRAME
+from ostinato.models.networks import make_network
 
 heads: st.SearchStrategy[HeadConfig] = st.one_of(
     st.builds(MuLawHead, levels=st.integers(2, 40)),
@@ -85,3 +87,20 @@ def controls_for(config: ModelConfig, streams: int, frames: int, seed: int = 0) 
 
 def frames_for(config: ModelConfig, samples: int) -> int:
     return -(-samples // config.network.hop)
+
+
+def forward_in_double(
+    checkpoint: Checkpoint, key: int, controls: NDArray[np.float32], forced: NDArray[np.float32]
+) -> torch.Tensor:
+    """Head parameters of the parallel forward, in double precision: [T, P]. Its waves are of float32 phases."""
+    net = checkpoint.config.network
+    network = make_network(checkpoint.config).double().requires_grad_(False)
+    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
+    own_waves = network.waves
+    network.waves = lambda phase, note: own_waves(phase, note).double()  # type: ignore[method-assign]
+    start = torch.tensor([noise.as_int64(noise.phase_start(key))])
+    note = torch.from_numpy(controls[None, :, FRAME.index("note")].copy())
+    phase = excitation.running_phase(start, note, net.hop, net.sample_rate)
+    own_domain = excitation.emphasise(torch.from_numpy(forced)[None], net.pre_emphasis)
+    parameters: torch.Tensor = network(own_domain.double(), torch.from_numpy(controls)[None].double(), phase)
+    return parameters[0]

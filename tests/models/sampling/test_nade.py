@@ -2,47 +2,18 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from ostinato.models import excitation, noise
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import NadeConfig
-from ostinato.models.controls import FRAME
-from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.native import _kernel
 from ostinato.models.sampling.contract import Sampler
 from ostinato.models.sampling.native import NativeSampler, kernel_shape
 from ostinato.models.sampling.torch_sampler import TorchSampler
-from tests.models.sampling.networks import controls_for, frames_for, nade_checkpoints
+from tests.models.sampling.networks import controls_for, forward_in_double, frames_for, nade_checkpoints
 
 ISAS = _kernel.isas()
 KEY = 0xDEADBEEFCAFEBABE
-
-
-class DoubleNade(NadeNetwork):
-    """The reference in double precision; its waves are of float32 phases, as everywhere."""
-
-    def waves(self, phase: torch.Tensor, note: torch.Tensor) -> torch.Tensor:
-        return super().waves(phase, note).double()
-
-
-def forward(
-    checkpoint: Checkpoint, key: int, controls: NDArray[np.float32], forced: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Head parameters of the parallel forward, in double precision: [T, P]."""
-    net = checkpoint.config.network
-    assert isinstance(net, NadeConfig)
-    network = DoubleNade(net).double().requires_grad_(False)
-    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
-    start = torch.tensor([noise.as_int64(noise.phase_start(key))])
-    note = torch.from_numpy(controls[None, :, FRAME.index("note")].copy())
-    phase = excitation.running_phase(start, note, net.hop, net.sample_rate)
-    own_domain = excitation.emphasise(torch.from_numpy(forced)[None], net.pre_emphasis)
-    parameters = network(own_domain.double(), torch.from_numpy(controls)[None].double(), phase)
-    return np.asarray(parameters[0].numpy())
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,7 +23,7 @@ def test_probe_equals_the_parallel_forward(checkpoint: Checkpoint, seed: int) ->
     controls = controls_for(checkpoint.config, 1, frames, seed)[0]
     samples = frames * checkpoint.config.network.hop
     forced = (np.random.default_rng(seed).standard_normal(samples) * 0.2).astype(np.float32)
-    expected = forward(checkpoint, KEY, controls, forced)
+    expected = forward_in_double(checkpoint, KEY, controls, forced).numpy()
     samplers: list[Sampler] = [TorchSampler(checkpoint, 2), *(NativeSampler(checkpoint, 2, isa) for isa in ISAS)]
     for sampler in samplers:
         sampler.reset(1, KEY)

@@ -11,48 +11,23 @@ import time
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ostinato.models import excitation, noise, registry
+from ostinato.models import registry
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import Instrument, ModelConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.native import _kernel
 from ostinato.models.sampling.contract import SamplerError
 from ostinato.models.sampling.native import NativeSampler, Precision, kernel_shape
-from ostinato.models.wavenet import WaveNet
-from tests.models.sampling.networks import checkpoints, controls_for, frames_for
+from tests.models.sampling.networks import checkpoints, controls_for, forward_in_double, frames_for
 
 ISAS = _kernel.isas()
 PRECISIONS: tuple[Precision, ...] = "float32", "int8"
 KERNELS = [(isa, precision) for precision in PRECISIONS for isa in _kernel.isas(precision)]
 KEY = 0xDEADBEEFCAFEBABE
-
-
-class DoubleWaveNet(WaveNet):
-    """The reference in double precision; its waves are of float32 phases, as everywhere."""
-
-    def waves(self, phase: torch.Tensor, note: torch.Tensor) -> torch.Tensor:
-        return super().waves(phase, note).double()
-
-
-def forward(
-    checkpoint: Checkpoint, key: int, controls: NDArray[np.float32], forced: NDArray[np.float32]
-) -> torch.Tensor:
-    """Head parameters of the parallel forward, in double precision: [T, P]."""
-    net = checkpoint.config.wavenet
-    network = DoubleWaveNet(net).double().requires_grad_(False)
-    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in checkpoint.tensors.items()})
-    start = torch.tensor([noise.as_int64(noise.phase_start(key))])
-    note = torch.from_numpy(controls[None, :, FRAME.index("note")].copy())
-    phase = excitation.running_phase(start, note, net.hop, net.sample_rate)
-    own_domain = excitation.emphasise(torch.from_numpy(forced)[None], net.pre_emphasis)
-    parameters = network(own_domain.double(), torch.from_numpy(controls)[None].double(), phase)
-    assert isinstance(parameters, torch.Tensor)
-    return parameters[0]
 
 
 @settings(max_examples=40)
@@ -62,7 +37,7 @@ def test_probe_equals_the_parallel_forward(checkpoint: Checkpoint, seed: int) ->
     controls = controls_for(checkpoint.config, 1, frames, seed)[0]
     samples = frames * checkpoint.config.network.hop
     forced = (np.random.default_rng(seed).standard_normal(samples) * 0.2).astype(np.float32)
-    expected = forward(checkpoint, KEY, controls, forced).numpy()
+    expected = forward_in_double(checkpoint, KEY, controls, forced).numpy()
     for isa in ISAS:
         sampler = NativeSampler(checkpoint, 2, isa)
         sampler.reset(1, KEY)
@@ -75,7 +50,7 @@ def test_probe_equals_the_parallel_forward_of_the_registered(name: str) -> None:
     checkpoint = registry.load(name)
     controls = controls_for(checkpoint.config, 1, 20)[0]
     forced = (np.random.default_rng(1).standard_normal(20 * 64) * 0.2).astype(np.float32)
-    expected = forward(checkpoint, KEY, controls, forced).numpy()
+    expected = forward_in_double(checkpoint, KEY, controls, forced).numpy()
     sampler = NativeSampler(checkpoint, 1)
     sampler.reset(0, KEY)
     np.testing.assert_allclose(
