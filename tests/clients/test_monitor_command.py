@@ -39,7 +39,8 @@ def look() -> dict[str, Any]:
             next(blocks)
             told.update(json.loads(run("monitor", server.url, "--json").stdout))
             sessions = told["latency"]["sessions"]
-            return bool(sessions) and sessions[0]["steps"]["rtf"] is not None
+            sounded = bool(sessions) and sessions[0]["steps"]["rtf"] is not None
+            return sounded and bool(told["recent"]["blocks"])  # asked for before: the first block may lie between
 
         assert eventually(counted)
     misses = told["latency"]["engine"]["misses"]
