@@ -24,15 +24,17 @@ from ostinato.models.network import (
     LocalConditioning,
     LogisticsHead,
     MuLawHead,
-    NetworkConfig,
     Shapes,
+    StackConfig,
+    SteeredConfig,
     ToneConfig,
     linear,
 )
 
 __all__ = [
-    "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "Instrument",
-    "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "NetworkConfig", "ToneConfig",
+    "PARALLEL", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "Instrument",
+    "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
+    "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
 ]  # fmt: skip
 
@@ -41,7 +43,7 @@ class ConfigError(ValueError):
     """A config that can't work. The message names each key with its value."""
 
 
-class WaveNetConfig(NetworkConfig):
+class WaveNetConfig(StackConfig):
     """A stack whose step is one sample (van den Oord et al. 2016)."""
 
     @property
@@ -77,6 +79,9 @@ class WaveNetConfig(NetworkConfig):
 
 NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig]]] = {"wavenet": WaveNetConfig, "nade": NadeConfig}
 """The network of each strategy."""
+
+PARALLEL: Final[tuple[str, ...]] = ()
+"""Strategies that draw a hop at once; the others draw one sample after another."""
 
 
 class Instrument(Frozen):

@@ -10,10 +10,10 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from ostinato.models.network import NetworkConfig, Shapes, linear
+from ostinato.models.network import Shapes, StackConfig, linear
 
 
-class NadeConfig(NetworkConfig):
+class NadeConfig(StackConfig):
     """Frames of one hop, each drawn by a NADE whose context is a stack over the frames before (a step is a frame)."""
 
     units: int = Field(ge=1, le=4096)  # hidden, of the NADE

@@ -20,10 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.config import NadeConfig
 from ostinato.models.excitation import lowest
 from ostinato.models.nade import Nade, at_once
-from ostinato.models.steered import SteeredNetwork, Steering
+from ostinato.models.steered import Steering
 from ostinato.models.wavenet import Layer, empty_rings, layer_conditions, run_layers, step_layers
 
 
@@ -47,7 +48,7 @@ class Running:
     activation: Tensor  # [slots, d]
 
 
-class NadeNetwork(SteeredNetwork):
+class NadeNetwork(AutoregressiveNetwork):
     """Head parameters of every sample given all before it, the controls and the phase."""
 
     config: NadeConfig

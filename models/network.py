@@ -1,4 +1,4 @@
-"""What every network has, as data: heads, steering, a gated causal stack and what follows from them.
+"""What networks have in common, as data: heads, steering, a gated causal stack and what follows from them.
 
 Free of torch, so that a server on the native sampler can read a checkpoint without it.
 """
@@ -106,22 +106,16 @@ class ToneConfig(Frozen):
     harmonics: int = Field(default=32, ge=1, le=128)
 
 
-class NetworkConfig(Frozen):
-    """A gated causal dilated stack, what steers it, and the distribution that its samples are drawn from.
+class SteeredConfig(Frozen):
+    """What steers a network, and the distribution that its samples are drawn from.
 
-    Once a hop the control network states the layers' condition and, where there is one, the tone. What a step of the
-    stack is, and what the stack's skip sum becomes, is each network's own.
+    Once a hop the control network states a condition and, where there is one, the tone. What the network is that draws
+    what the tone leaves is each strategy's own.
     """
 
     sample_rate: int = Field(default=44100, ge=8000, le=192000)
     hop: int = Field(default=64, ge=1, le=4096)  # samples per control frame
-    residual_channels: int = Field(ge=1, le=1024)
-    skip_channels: int = Field(ge=1, le=4096)
-    layers: int = Field(ge=1, le=256)
-    dilation_cycle: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(min_length=1)
-    kernel_size: int = Field(default=2, ge=2, le=16)
     bias: bool = True
-    head_hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
     head: HeadConfig
     local: LocalConditioning | None = None
     global_: GlobalConditioning | None = Field(default=None, alias="global")
@@ -140,11 +134,6 @@ class NetworkConfig(Frozen):
         if self.tone and self.head.kind == "mu_law":
             raise ValueError("tone: it moves means and scales, which a mu_law head has not")
         return self
-
-    @cached_property
-    def dilations(self) -> tuple[int, ...]:
-        """The dilation of each layer, the cycle repeated."""
-        return tuple(self.dilation_cycle[i % len(self.dilation_cycle)] for i in range(self.layers))
 
     @property
     def waves(self) -> int:
@@ -175,14 +164,13 @@ class NetworkConfig(Frozen):
 
     @property
     @abstractmethod
-    def shapes(self) -> Shapes:
-        """Every tensor of a checkpoint, by name, with its shape."""
+    def macs_per_sample(self) -> int:
+        """Multiply-adds of one sample of one stream, without the per-hop conditioning."""
 
     @property
-    def stack_macs(self) -> int:
-        """Multiply-adds of one step of the stack, without what enters it and without the per-hop conditioning."""
-        r, s = self.residual_channels, self.skip_channels
-        return self.layers * (self.kernel_size * r * 2 * r + r * s + r * r) - r * r
+    @abstractmethod
+    def shapes(self) -> Shapes:
+        """Every tensor of a checkpoint, by name, with its shape."""
 
     def steering_shapes(self) -> Shapes:
         """The tensors of what steers, by name."""
@@ -196,6 +184,28 @@ class NetworkConfig(Frozen):
         if self.global_:
             shapes["global.weight"] = (self.global_.entries, self.global_.channels)
         return shapes
+
+
+class StackConfig(SteeredConfig):
+    """A gated causal dilated stack, steered. What a step of it is, and what its skip sum becomes, is each one's own."""
+
+    residual_channels: int = Field(ge=1, le=1024)
+    skip_channels: int = Field(ge=1, le=4096)
+    layers: int = Field(ge=1, le=256)
+    dilation_cycle: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(min_length=1)
+    kernel_size: int = Field(default=2, ge=2, le=16)
+    head_hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
+
+    @cached_property
+    def dilations(self) -> tuple[int, ...]:
+        """The dilation of each layer, the cycle repeated."""
+        return tuple(self.dilation_cycle[i % len(self.dilation_cycle)] for i in range(self.layers))
+
+    @property
+    def stack_macs(self) -> int:
+        """Multiply-adds of one step of the stack, without what enters it and without the per-hop conditioning."""
+        r, s = self.residual_channels, self.skip_channels
+        return self.layers * (self.kernel_size * r * 2 * r + r * s + r * r) - r * r
 
     def stack_shapes(self, inputs: int) -> Shapes:
         """The tensors of the stack and of the layer that lets so many inputs in, by name."""

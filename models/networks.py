@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from ostinato.models.config import ModelConfig, NadeConfig
+from ostinato.models.autoregressive import AutoregressiveNetwork
+from ostinato.models.config import PARALLEL, ConfigError, ModelConfig, NadeConfig
 from ostinato.models.nade_network import NadeNetwork
+from ostinato.models.parallel import ParallelNetwork
 from ostinato.models.steered import SteeredNetwork
 from ostinato.models.wavenet import WaveNet
 
 
 def make_network(config: ModelConfig) -> SteeredNetwork:
     """A module with weights still to be set."""
-    return NadeNetwork(config.network) if isinstance(config.network, NadeConfig) else WaveNet(config.wavenet)
+    return make_parallel(config) if config.strategy in PARALLEL else make_autoregressive(config)
+
+
+def make_autoregressive(config: ModelConfig) -> AutoregressiveNetwork:
+    """One that draws sample by sample. Raises ConfigError where the strategy is another."""
+    if isinstance(config.network, NadeConfig):
+        return NadeNetwork(config.network)
+    return WaveNet(config.wavenet)
+
+
+def make_parallel(config: ModelConfig) -> ParallelNetwork:
+    """One that draws a hop at once. Raises ConfigError where the strategy is another."""
+    raise ConfigError(f"strategy: {config.strategy!r} draws one sample after another")

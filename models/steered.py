@@ -1,28 +1,22 @@
 """What every network here has in common: controls steer it, and a tone that they state is taken off what it draws.
 
-A network says how its distribution of each sample follows from what was drawn before, in two ways: `continuation` for
-whole sequences, and for sampling a state, what is taken once a hop, and one sample's step. Both read the same immutable
-weights; what a stream remembers stands in a state of its own, never in the module.
+Weights are immutable; what a stream remembers stands in a state of its own, never in the module.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ostinato.models.controls import FRAME, ONSET_TIMES_S, RELEASE_TIMES_S
 from ostinato.models.excitation import harmonics
 from ostinato.models.heads import make_head
-from ostinato.models.network import NetworkConfig
-from ostinato.models.tone import Tone, tone_samples
+from ostinato.models.network import SteeredConfig
+from ostinato.models.tone import Tone
 
 
 def control_features(frames: Tensor) -> Tensor:
@@ -56,11 +50,11 @@ class NetworkState(Protocol):
 
 
 class SteeredNetwork(nn.Module):
-    """Head parameters of every sample given all before it, the controls and the phase."""
+    """A control network, the tone that it states, and a distribution of what is drawn."""
 
-    config: NetworkConfig
+    config: SteeredConfig
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: SteeredConfig) -> None:
         super().__init__()
         self.config = config
         self.distribution = make_head(config.head, config.amplitude)
@@ -70,39 +64,6 @@ class SteeredNetwork(nn.Module):
         self.tone = None
         if config.tone and config.local:
             self.tone = nn.Linear(config.local.hidden[-1], 2 * config.tone.harmonics + 1)
-
-    @abstractmethod
-    def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:
-        """Head parameters of what the tone leaves: left [B, T], waves [B, T, 2 waves] -> [B, T, P]."""
-
-    @abstractmethod
-    def lighten_past(self, tensors: Mapping[str, NDArray[np.float32]], weight: float) -> None:
-        """Multiply by `weight`, in place, the weights of a checkpoint that what was drawn before comes in by."""
-
-    @abstractmethod
-    def silence(self, slots: int, device: torch.device) -> NetworkState:
-        """The state of so many streams that have drawn nothing."""
-
-    # a hop's own values, and the state, are whatever the network makes of them
-    @abstractmethod
-    def begin_hop(self, state: Any, active: Tensor, previous: Tensor, steering: Steering) -> Any:  # noqa: ANN401
-        """What is taken once a hop, for every slot: active bool [slots], previous [slots] as in `step_sample`."""
-
-    @abstractmethod
-    def step_sample(
-        self,
-        state: Any,  # noqa: ANN401
-        active: Tensor,
-        place: int,
-        previous: Tensor,
-        waves: Tensor,
-        hop: Any,  # noqa: ANN401
-    ) -> Tensor:
-        """Head parameters [slots, P] of the sample at `place` in its hop.
-
-        Active bool [slots], previous [slots] (the last sample less its tone, in its scale), waves [slots, 2 waves].
-        Inactive slots keep their state; their rows of the result mean nothing.
-        """
 
     def steer(self, frames: Tensor) -> Steering:
         """Control frames [..., len(FRAME)] -> what they say of each hop."""
@@ -123,33 +84,8 @@ class SteeredNetwork(nn.Module):
         """Phase int64 [...], note [...] -> sines, then cosines, of every harmonic needed [..., 2 waves]."""
         return harmonics(phase, note, self.config.waves, self.config.sample_rate)
 
-    def place(self, parameters: Tensor, tone: Tensor, log_scale: Tensor) -> Tensor:
-        """Head parameters [..., P] of what is left -> of the sample, whose tone [...] and log-scale [...] are known."""
-        count = parameters.shape[-1] // (3 if self.config.head.kind == "logistics" else 2)
-        logits, means = parameters[..., : -2 * count], parameters[..., -2 * count : -count]
-        log_scales = parameters[..., -count:]
-        tone, log_scale = tone[..., None], log_scale[..., None]
-        return torch.cat((logits, tone + log_scale.exp() * means, log_scale + log_scales), dim=-1)
 
-    def forward(self, samples: Tensor, frames: Tensor, phase: Tensor) -> Tensor:
-        """Teacher-forced head parameters of a whole sequence, silence before it.
-
-        samples [B, T] in the model's domain (pre-emphasised where it is), frames [B, T / hop, len(FRAME)],
-        phase int64 [B, T] -> [B, T, P]; row t depends on samples before t alone.
-        """
-        hop = self.config.hop
-        steering = self.steer(frames)
-        note = frames[..., FRAME.index("note"), None]  # [B, F, 1]
-        waves = self.waves(phase.reshape(*frames.shape[:2], hop), note).flatten(1, 2)
-        if steering.tone is None:
-            return self.continuation(samples, waves, steering)
-        tone = tone_samples(steering.tone.amplitudes, waves, hop)
-        log_scale = steering.tone.log_scale.repeat_interleave(hop, dim=1)
-        left = (samples - tone) * torch.exp(-log_scale)
-        return self.place(self.continuation(left, waves, steering), tone, log_scale)
-
-
-def _control_network(config: NetworkConfig) -> nn.ModuleList | None:
+def _control_network(config: SteeredConfig) -> nn.ModuleList | None:
     if config.local is None:
         return None
     widths = (config.control_channels, *config.local.hidden, config.local.channels)

@@ -52,13 +52,17 @@ def tone_samples(amplitudes: Tensor, waves: Tensor, hop: int) -> Tensor:
 
     Amplitudes glide over each hop from those of the hop before, from 0 in the first.
     """
-    batch, count, width = amplitudes.shape
-    waves = lowest(waves, width // 2)
+    batch, count, _ = amplitudes.shape
     before = torch.nn.functional.pad(amplitudes, (0, 0, 1, 0))[:, :-1]
-    ends = torch.stack((before, amplitudes), dim=-1)  # [B, F, 2 K, 2]
-    both = waves.to(ends.dtype).reshape(batch, count, hop, -1) @ ends  # [B, F, hop, 2]
-    there = glide(hop, waves.device)
-    return (both[..., 0] * (1 - there) + both[..., 1] * there).reshape(batch, count * hop)
+    return tone_between(before, amplitudes, waves.reshape(batch, count, hop, -1)).flatten(1, 2)
+
+
+def tone_between(before: Tensor, amplitudes: Tensor, waves: Tensor) -> Tensor:
+    """The tone of a hop: amplitudes at its two ends [..., 2 K], waves [..., hop, 2 waves] -> [..., hop]."""
+    ends = torch.stack((before, amplitudes), dim=-1)  # [..., 2 K, 2]
+    both = lowest(waves, amplitudes.shape[-1] // 2).to(ends.dtype) @ ends  # [..., hop, 2]
+    there = glide(waves.shape[-2], waves.device)
+    return both[..., 0] * (1 - there) + both[..., 1] * there
 
 
 def gliding_tone(before: Tensor, amplitudes: Tensor, waves: Tensor, there: float) -> Tensor:

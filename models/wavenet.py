@@ -21,15 +21,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.models.config import NetworkConfig, WaveNetConfig
+from ostinato.models.autoregressive import AutoregressiveNetwork
+from ostinato.models.config import StackConfig, WaveNetConfig
 from ostinato.models.excitation import lowest
-from ostinato.models.steered import SteeredNetwork, Steering
+from ostinato.models.steered import Steering
 
 
 class Layer(nn.Module):
     """One gated dilated layer. Its `residual` is None in the last layer, where nobody reads it."""
 
-    def __init__(self, config: NetworkConfig, index: int) -> None:
+    def __init__(self, config: StackConfig, index: int) -> None:
         super().__init__()
         r = config.residual_channels
         self.dilation = config.dilations[index]
@@ -82,7 +83,7 @@ def layer_conditions(layers: nn.ModuleList, condition: Tensor | None) -> list[Te
     return [layer.get_submodule("condition")(condition) for layer in layers]
 
 
-def empty_rings(config: NetworkConfig, slots: int, device: torch.device) -> tuple[Tensor, ...]:
+def empty_rings(config: StackConfig, slots: int, device: torch.device) -> tuple[Tensor, ...]:
     """The past of each layer in silence: its last dilation * (kernel_size - 1) inputs, each [slots, length, R]."""
     r, reach = config.residual_channels, config.kernel_size - 1
     return tuple(torch.zeros(slots, d * reach, r, device=device) for d in config.dilations)
@@ -137,7 +138,7 @@ class WaveNetState:
         return {"clock": self.clock} | {f"ring.{i}": ring for i, ring in enumerate(self.rings)}
 
 
-class WaveNet(SteeredNetwork):
+class WaveNet(AutoregressiveNetwork):
     """Head parameters of every sample given all before it, the controls and the phase."""
 
     config: WaveNetConfig

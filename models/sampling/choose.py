@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Final, Literal, TypeAlias
 
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import PARALLEL
 from ostinato.models.sampling.contract import Sampler, SamplerError
 
 EngineName: TypeAlias = Literal["auto", "native", "speculative", "torch", "fused", "naive"]
@@ -59,9 +60,7 @@ def open_sampler(
         from ostinato.models.sampling.naive import NaiveSampler
 
         return NaiveSampler(checkpoint, slots), why
-    from ostinato.models.sampling.torch_sampler import TorchSampler
-
-    return TorchSampler(checkpoint, slots, device=_torch_device(device)), why
+    return _open_torch(checkpoint, slots, device), why
 
 
 def check_strategy(engine: EngineName, strategy: str) -> None:
@@ -130,6 +129,16 @@ def _open_fused(checkpoint: Checkpoint, slots: int, device: DeviceName, precisio
 
     chosen = _torch_device("cuda" if device == "auto" else device)
     return FusedSampler(checkpoint, slots, chosen, "float32" if precision == "float32" else "float16")
+
+
+def _open_torch(checkpoint: Checkpoint, slots: int, device: DeviceName) -> Sampler:
+    if checkpoint.config.strategy in PARALLEL:
+        from ostinato.models.sampling.torch_parallel import TorchParallelSampler
+
+        return TorchParallelSampler(checkpoint, slots, device=_torch_device(device))
+    from ostinato.models.sampling.torch_sampler import TorchSampler
+
+    return TorchSampler(checkpoint, slots, device=_torch_device(device))
 
 
 def _torch_device(device: DeviceName) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.models.config import NetworkConfig
+from ostinato.models.config import SteeredConfig
 from ostinato.models.excitation import emphasise
 from ostinato.models.training.dataset import Recording
 from ostinato.models.training.demodulation import SILENT, demodulate
@@ -64,7 +64,7 @@ class Span:
 class Corpus:
     """Every recording end to end on one device, so that a batch is three gathers."""
 
-    def __init__(self, recordings: Sequence[Recording], config: NetworkConfig, device: torch.device) -> None:
+    def __init__(self, recordings: Sequence[Recording], config: SteeredConfig, device: torch.device) -> None:
         self.hop = config.hop
         self._soon = round(SOON_S * config.sample_rate / config.hop)
         lengths = [len(r.audio) for r in recordings]
@@ -75,7 +75,7 @@ class Corpus:
         self._frames = torch.from_numpy(np.concatenate([r.frames for r in recordings])).to(device)
         self._log_levels, self._phases = self._harmonics([r.note.hertz for r in recordings], config)
 
-    def _harmonics(self, pitches: Sequence[float], config: NetworkConfig) -> tuple[Tensor, Tensor]:
+    def _harmonics(self, pitches: Sequence[float], config: SteeredConfig) -> tuple[Tensor, Tensor]:
         """Levels and phases of every hop, float16 [hops, K]: fine enough, and they are many."""
         log_levels, phases = [], []
         for span, hertz in zip(self.spans, pitches, strict=True):

@@ -20,7 +20,7 @@ import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from ostinato.models.config import Instrument, NetworkConfig
+from ostinato.models.config import Instrument, SteeredConfig
 from ostinato.models.controls import VoiceTimeline
 from ostinato.models.training.alignment import drifted_phase, track_phase
 from ostinato.models.training.notes import Note, Split
@@ -135,7 +135,7 @@ def read_dataset(folder: Path) -> Dataset:
     return Dataset(sample_rate, hop, instruments, sources, recordings)
 
 
-def check_fit(dataset: Dataset, network: NetworkConfig, data: Path) -> None:
+def check_fit(dataset: Dataset, network: SteeredConfig, data: Path) -> None:
     """Refuse a data set of another sample rate or hop than the network's."""
     if (dataset.sample_rate, dataset.hop) != (network.sample_rate, network.hop):
         raise DatasetError(

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.sampling.choose import PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Sampler
-from ostinato.models.steered import SteeredNetwork
 from ostinato.models.training.choosing import of_each, spread_out
 from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
 from ostinato.models.training.evaluation import Case, measure_case
@@ -191,7 +191,9 @@ def _spread_over_range(cases: Sequence[Case], count: int) -> list[Note]:
     return notes
 
 
-def likelihoods(network: SteeredNetwork, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:
+def likelihoods(
+    network: AutoregressiveNetwork, cases: Sequence[Case], count: int
+) -> dict[tuple[str, str], dict[str, float]]:
     """Bits per sample of each instrument and split, over so many of its notes, evenly over its range."""
     torch.set_num_threads(os.cpu_count() or 1)
     groups: dict[tuple[str, str], list[Recording]] = {}

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, parse_config
-from ostinato.models.networks import make_network
+from ostinato.models.networks import make_autoregressive
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
 from ostinato.models.training.crops import Corpus, CropPlan
 from ostinato.models.training.dataset import Recording
@@ -89,7 +89,7 @@ class Trainer:
         self.corpus = Corpus(recordings, config.network, self.device)
         self.gaps = Gaps([r.note for r in recordings])
         torch.manual_seed(self.settings.seed)
-        network = make_network(config)
+        network = make_autoregressive(config)
         initialise(network, config.instruments)
         self.network = network.to(self.device)
         self.average = {name: weight.detach().clone() for name, weight in self.network.state_dict().items()}

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ostinato.models.config import NetworkConfig
+from ostinato.models.autoregressive import AutoregressiveNetwork
+from ostinato.models.config import SteeredConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import AUDIBLE, emphasise, frequency
 from ostinato.models.heads import STEP
-from ostinato.models.steered import SteeredNetwork, Steering
+from ostinato.models.steered import Steering
 from ostinato.models.tone import tone_samples
 from ostinato.models.training.crops import Crops, Hops
 from ostinato.models.training.demodulation import SILENT
@@ -27,13 +28,13 @@ SMALLEST_SHARE: Final = 1e-4  # of power, below which it is not pressed further
 GAPS: Final = 1.0  # weight of the distance in pitches that nobody played
 
 
-def emphasised(crops: Crops, config: NetworkConfig) -> Tensor:
+def emphasised(crops: Crops, config: SteeredConfig) -> Tensor:
     """The crops' samples in the model's own domain: [B, T]."""
     return emphasise(crops.audio, config.pre_emphasis)[:, 1:]
 
 
 def losses(
-    network: SteeredNetwork, crops: Crops, hops: Hops, gaps: GapHops, noise: Tensor
+    network: AutoregressiveNetwork, crops: Crops, hops: Hops, gaps: GapHops, noise: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What is to be made small: bits per counted sample, those of the tone alone, and how far the tone is off.
 
@@ -60,7 +61,7 @@ def losses(
     return bits, left_bits, tone_distance(network, hops) + GAPS * gap_distance(network, gaps)
 
 
-def tone_distance(network: SteeredNetwork, hops: Hops) -> Tensor:
+def tone_distance(network: AutoregressiveNetwork, hops: Hops) -> Tensor:
     """How far the stated harmonics are from those heard, the audible ones.
 
     Of each harmonic alike, nepers of level and 1 - cos of phase, the more the further it is above silence; of all
@@ -85,7 +86,7 @@ def tone_distance(network: SteeredNetwork, hops: Hops) -> Tensor:
     return apart + TOGETHER * share.mean() + LOUDNESS * louder.abs().mean()
 
 
-def continuation(network: SteeredNetwork, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:
+def continuation(network: AutoregressiveNetwork, past: Tensor, waves: Tensor, steering: Steering) -> Tensor:
     """The stack's head parameters [B, T, P]; on a GPU in bfloat16, whose error is far below the noise on the past."""
     with torch.autocast("cuda", torch.bfloat16, enabled=past.is_cuda):
         return network.continuation(past, waves, steering).float()
