@@ -37,6 +37,8 @@ class FlowConfig(SteeredConfig):
             raise ValueError(f"hop: {self.hop} is not a power of two from 2 up, by whose bits a frame is split")
         if self.head.kind == "mu_law" or (self.head.kind == "logistics" and self.head.components != 1):
             raise ValueError(f"head: {self.head.kind} with {self.head.parameters} parameters is not one scaled noise")
+        if self.excitation:
+            raise ValueError(f"excitation: {self.excitation.harmonics} harmonics, and a flow has no input for them")
         return self
 
     @property

@@ -43,7 +43,7 @@ class ContinuousLogistic:
     """A logistic density, for what has no levels; parameters as of a mixture of one."""
 
     def log_prob(self, parameters: Tensor, samples: Tensor) -> Tensor:
-        """Natural log of its density times the width of a 16-bit level: [..., 3], [...] -> [...]."""
+        """Natural log of the density times the width of a 16-bit level: [..., 3], [...] -> [...]."""
         mean, log_scale = parameters[..., 1], parameters[..., 2]
         standard = (samples - mean) * torch.exp(-log_scale)
         return -standard - log_scale - 2 * nn.functional.softplus(-standard) + math.log(STEP)
