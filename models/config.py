@@ -33,9 +33,9 @@ from ostinato.models.network import (
 )
 
 __all__ = [
-    "PARALLEL", "ConfigError", "ExcitationConfig", "FlowConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "Instrument",
-    "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
-    "ToneConfig",
+    "PARALLEL", "ConfigError", "ExcitationConfig", "FlowConfig", "GaussianHead", "GlobalConditioning", "HeadConfig",
+    "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig",
+    "SteeredConfig", "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
 ]  # fmt: skip
 

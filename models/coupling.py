@@ -5,10 +5,10 @@
 
     h = tanh(F a + f c) sigmoid(G a + g c),    t = D a + V ((1 + k c) (L a)) + T h,    s = S h + l c
 
-a is the half that is read, in this frame and in those before it; c is the hop's condition. a itself passes unchanged, so t
-and s are the same in both directions, and neither has to wait for anything within a frame or across frames (Dinh et
-al. 2017, section 3.2). Of t the part D is linear, and so is V for any one condition: couplings by all bits of
-a sample's place in turn, with a t that is linear, whiten any Gaussian frame, as a block Cholesky factorisation does. h
+a is the half that is read, in this frame and in those before it; c is the hop's condition. a itself passes unchanged,
+so t and s are the same in both directions, and neither has to wait for anything within a frame or across frames (Dinh
+et al. 2017, section 3.2). Of t the part D is linear, and so is V for any one condition: couplings by all bits of a
+sample's place in turn, with a t that is linear, whiten any Gaussian frame, as a block Cholesky factorisation does. h
 and c lie within 1, so that s is bounded, and no noise can run away: nothing is fed back.
 """
 

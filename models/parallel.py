@@ -76,8 +76,11 @@ class DensityNetwork(ParallelNetwork):
         """The same of whole sequences from their beginning: steering [B, F, ...], left [B, T] -> [B, T, P]."""
 
     def parameters_of(self, samples: Tensor, frames: Tensor, phase: Tensor) -> Tensor:
-        """Head parameters of given sequences: samples [B, T] in the model's domain, frames [B, F, len(FRAME)],
-        phase int64 [B, T] -> [B, T, P]. Those of a sample depend on others of its hop and on hops before."""
+        """Head parameters of given sequences, silence before them: [B, T, P].
+
+        samples [B, T] in the model's domain, frames [B, F, len(FRAME)], phase int64 [B, T]. Those of a sample depend on
+        others of its hop and on hops before.
+        """
         hop, steering = self.config.hop, self.steer(frames)
         if steering.tone is None:
             return self.given_whole(steering, samples)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.models.config import HeadConfig, Instrument
 from ostinato.models.controls import FEATURES
+from ostinato.models.flow_network import FlowNetwork
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.steered import SteeredNetwork
 from ostinato.models.wavenet import WaveNet
@@ -40,6 +41,16 @@ def start_alike(network: NadeNetwork) -> None:
     """
     for weight in network.nade.output.values():
         weight[:] = weight[:1].clone()
+
+
+@torch.no_grad()
+def start_near_identity(network: FlowNetwork) -> None:
+    """Begin with couplings that hardly move or scale anything, so that many may follow each other."""
+    for name, weight in network.named_parameters():
+        if name.endswith(("output.weight", "shift.weight", "direct.weight", ".condition.weight")):
+            weight.mul_(0.1)
+        elif name.endswith("output.bias"):
+            weight.zero_()
 
 
 def start_quiet(network: SteeredNetwork) -> None:
