@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, NadeConfig
+from ostinato.models.config import FlowConfig, GaussianHead, LogisticsHead, ModelConfig, NadeConfig, WaveNetConfig
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -150,12 +150,8 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape, head = _kernel.Shape(), network.head
     shape.strategy = config.strategy
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
-    shape.residual, shape.skip = network.residual_channels, network.skip_channels
-    shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
     shape.bias, shape.pre_emphasis, shape.amplitude = network.bias, network.pre_emphasis, network.amplitude
-    shape.units = network.units if isinstance(network, NadeConfig) else 0
     shape.head, shape.parameters = head.kind, head.parameters
-    shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
     shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0
     shape.harmonics = network.excitation.harmonics if network.excitation else 0
     shape.tone_harmonics = network.tone.harmonics if network.tone else 0
@@ -163,4 +159,22 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape.global_entries = network.global_.entries if network.global_ else 0
     shape.global_channels = network.global_.channels if network.global_ else 0
     shape.window = window
+    if isinstance(network, WaveNetConfig | NadeConfig):
+        _stack_shape(shape, network)
+    else:
+        _flow_shape(shape, network)
     return shape
+
+
+def _stack_shape(shape: _kernel.Shape, network: WaveNetConfig | NadeConfig) -> None:
+    shape.residual, shape.skip = network.residual_channels, network.skip_channels
+    shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
+    shape.units = network.units if isinstance(network, NadeConfig) else 0
+    shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
+
+
+def _flow_shape(shape: _kernel.Shape, network: FlowConfig) -> None:
+    shape.kernel_size = network.kernel_size
+    shape.bits = [split.bit for split in network.splits]
+    shape.moves_set = [int(split.moves_set) for split in network.splits]
+    shape.coupling_units, shape.coupling_lines = network.units, network.lines

@@ -30,7 +30,7 @@ R16 = registry.load("r16")
 def test_every_weight_is_within_half_a_step_of_its_level(checkpoint: Checkpoint) -> None:
     found = integers(checkpoint)
     units = {"dilated": "hidden", "residual": "gate"}
-    for i in range(checkpoint.config.network.layers):
+    for i in range(checkpoint.config.wavenet.layers):
         for part, unit in units.items():
             name = f"layers.{i}.{part}"
             if f"{name}.weight" not in checkpoint.tensors:
@@ -47,7 +47,7 @@ def test_every_weight_is_within_half_a_step_of_its_level(checkpoint: Checkpoint)
 @settings(max_examples=25, deadline=None)
 @given(checkpoints())
 def test_the_worst_sums_of_a_network_stay_within_32_bits(checkpoint: Checkpoint) -> None:
-    found, network = integers(checkpoint), checkpoint.config.network
+    found, network = integers(checkpoint), checkpoint.config.wavenet
     skip = np.abs(found["skip.offset"]).astype(np.int64)
     for i in range(network.layers):
         skip += LEVEL_TOP * np.abs(found[f"layers.{i}.skip.levels"].astype(np.int64)).sum(axis=1)
@@ -81,7 +81,7 @@ def test_rows_of_zeros_become_levels_of_zero_with_steps_that_are_finite() -> Non
 
 @given(st.floats(1e-3, 1e20), st.sampled_from([-1, 1]))
 def test_a_bias_huge_beside_its_row_widens_the_step(size: float, sign: int) -> None:
-    residual = R16.config.network.residual_channels
+    residual = R16.config.wavenet.residual_channels
     bias, weight = np.full(residual, sign * size, np.float32), np.zeros((residual, residual), np.float32)
     other = {"layers.0.residual.bias": bias, "layers.0.residual.weight": weight}
     found = integers(replace(R16, tensors=R16.tensors | other))
@@ -92,7 +92,7 @@ def test_a_bias_huge_beside_its_row_widens_the_step(size: float, sign: int) -> N
 
 @given(st.floats(SMALLEST_REACH, LARGEST_REACH))
 def test_any_reach_that_a_calibration_may_state_has_levels_and_scales(reach: float) -> None:
-    network = TINY.config.network
+    network = TINY.config.wavenet
     calibration = Calibration(
         hidden=(reach,) * network.layers,
         gate=(reach,) * network.layers,
