@@ -85,6 +85,7 @@ def test_a_crop_counts_what_lies_past_the_reach_or_all_from_an_onset_on(taught: 
     assert seen == {24 * 64, 12 * 64}  # twelve couplings of one frame before
 
 
+@torch.no_grad()
 def test_bits_are_of_levels_whatever_the_tones_scale(taught: Distiller) -> None:
     left, frames = torch.randn(1, 128), torch.zeros(1, 2, len(FRAME))
     bits = [bits_of_samples(taught.network, Lesson(left, torch.full((1, 128), s), frames)).mean() for s in (-4.0, -5.0)]
