@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from ostinato.server.batches.queue import BatchQueue
+from ostinato.server.departures import Departures
 from ostinato.server.engine import Engine
 from ostinato.server.keys import Keys
 from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
@@ -32,6 +33,7 @@ class Service:
     requests: Rates
     batches: BatchQueue
     scratch: Scratch
+    departures: Departures = field(default_factory=Departures)
     connections: set[object] = field(default_factory=set)  # that are being served
     turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, le=1024)  # of the native engine; None: every core but one, for the rest
     slots: int = Field(32, ge=1, le=4096)  # voices of each model at once
     lead_ms: float = Field(200.0, ge=LEAST_LEAD_MS, le=10_000.0)  # where a session names none
+    paced: bool = True  # live audio leaves by the clock; else as soon as it is drawn, which tells what drawing it took
     start_s: float = Field(10.0, gt=0.0)  # a socket waits so long for session.start
     idle_s: float = Field(600.0, gt=0.0)  # a session without a word or a sound
     stall_s: float = Field(10.0, gt=0.0)  # a client that takes no byte
