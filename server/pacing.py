@@ -47,8 +47,9 @@ class Pacing:
         self._lead: Final = max(hop, round(lead_ms / 1000.0 * sample_rate))  # samples
         self._block: Final = block_hops(lead_ms, frame, hop, sample_rate)
         self._waits_since: float | None = None  # for its first audio, or for more after it ran dry
-        self.playhead: Final = Playhead(sample_rate, min(round(IN_HAND_S * sample_rate), self._lead // 2))
-        self._timetable: Final = Timetable(self._lead, self._block * hop, sample_rate)
+        in_hand = min(round(IN_HAND_S * sample_rate), self._lead // 2)
+        self.playhead: Final = Playhead(sample_rate, in_hand)
+        self._timetable: Final = Timetable(self._lead, in_hand, self._block * hop, sample_rate)
 
     @property
     def lead_s(self) -> float:

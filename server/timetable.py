@@ -8,10 +8,11 @@ from ostinato.server.departures import GRID_S, point_after
 from ostinato.server.playhead import Playhead
 
 START_S: Final = 0.002  # from when a listener begins to wait to its first block: what drawing a short one takes
-GATHER_SPEED: Final = 6.0  # times real time at which a listener is sent its lead
+GATHER_SPEED: Final = 4.0  # times real time at which a listener is sent what it gathers before it plays
+FILL_SPEED: Final = 2.0  # and then the rest of its lead
 HELD_SHARE: Final = 0.15  # of the lead, which a block is held for at first, or as long as it is if that is less
-MOST_HELD_SHARE: Final = 0.4
-"""Of what the listener has in hand when it wants a block, at most: it must have enough left to wait for the network."""
+MOST_HELD_SHARE: Final = 0.4  # of what the listener has in hand when it wants a block, at most
+LEFT_S: Final = 0.01  # and it has so much left when the block is due, for what the network and its machine take
 
 
 class Timetable:
@@ -23,13 +24,15 @@ class Timetable:
 
     Args:
         lead: samples.
+        in_hand: samples that the listener gathers before it plays.
         block: samples, of its longest blocks.
         sample_rate: Hz.
     """
 
-    def __init__(self, lead: int, block: int, sample_rate: int) -> None:
-        self._lead, self._rate = lead, sample_rate
-        self._most_held = MOST_HELD_SHARE * max(0, lead - block) / sample_rate
+    def __init__(self, lead: int, in_hand: int, block: int, sample_rate: int) -> None:
+        self._lead, self._in_hand, self._rate = lead, in_hand, sample_rate
+        spare = max(0, lead - block) / sample_rate
+        self._most_held = max(0.0, min(MOST_HELD_SHARE * spare, spare - LEFT_S))
         self._least_held = min(HELD_SHARE * lead / sample_rate, block / sample_rate, self._most_held)
         self._held = self._least_held
         self._from, self._since = 0.0, 0.0
@@ -40,7 +43,7 @@ class Timetable:
 
     def leaves_at(self, end: int, playhead: Playhead, now: float) -> float:
         """The point of the grid at which what ends at a sample, and is drawn now, is handed over."""
-        due = self._since + START_S + (end - self._from) / self._rate / GATHER_SPEED
+        due = self._first_due(end - self._from)
         wanted = playhead.when(end - self._lead)
         if wanted is not None and wanted + self._held > due:
             late = now - point_after(wanted + self._held)
@@ -48,3 +51,8 @@ class Timetable:
                 self._held = min(self._most_held, self._held + point_after(late))
             due = wanted + self._held
         return point_after(max(due, now))
+
+    def _first_due(self, samples: float) -> float:
+        """When a listener that had nothing gets so many samples."""
+        gathered = min(samples, self._in_hand)
+        return self._since + START_S + (gathered / GATHER_SPEED + (samples - gathered) / FILL_SPEED) / self._rate
