@@ -91,6 +91,15 @@ async def caller(connection: HTTPConnection) -> str:
     return service_of(connection).authorise(connection.headers)
 
 
+async def monitoring(connection: HTTPConnection, owner: Annotated[str, Depends(caller)]) -> Service:
+    """The service, for those who may read what it measures; a dependency of routes. Raises ProtocolError."""
+    service = service_of(connection)
+    if service.settings.monitors and owner not in service.settings.monitors:
+        message = f"authorization: the key of {owner} may not read the monitor"
+        raise ProtocolError("not_allowed", message, param="authorization", kind="not_authorised")
+    return service
+
+
 async def authorised(connection: HTTPConnection, _: Annotated[str, Depends(caller)]) -> Service:
     """The service, for those who may call; a dependency of routes. Raises ProtocolError."""
     return service_of(connection)

@@ -1,10 +1,10 @@
-"""When each block of a live session is due: what its format, its lead and the listener's clock say, and nothing else."""
+"""When each block of a live session is due: by its format, its lead and the clock of its listener, by nothing else."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ostinato.server.departures import GRID_S, point_after
+from ostinato.server.departures import point_after
 from ostinato.server.playhead import Playhead
 
 START_S: Final = 0.002  # from when a listener begins to wait to its first block: what drawing a short one takes

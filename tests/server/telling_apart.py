@@ -39,21 +39,31 @@ class Verdict:
         )
 
 
-def features(asked_at: float, times: Floats, positions: Floats) -> Floats:
-    """What arrival times look like: [18].
+@dataclass(frozen=True)
+class Seen:
+    """One session from outside, times in seconds of one clock."""
 
-    Args:
-        asked_at: when the session was asked for, s.
-        times: when each frame arrived, s [frames].
-        positions: of each frame's first sample in the stream, s [frames].
-    """
-    lateness = times - times[0] - positions
+    asked_at: float
+    times: Floats  # when each frame arrived [frames]
+    positions: Floats  # of each frame's first sample in the stream [frames]
+
+    def after(self, position: float) -> Seen:
+        """What came from this position on, as if it had been asked for then."""
+        later = self.positions >= position
+        times = self.times[later]
+        return Seen(float(times[0]), times, self.positions[later])
+
+
+def features(seen: Seen) -> Floats:
+    """What arrival times look like: [18]."""
+    times = seen.times
+    lateness = times - times[0] - seen.positions
     fresh = np.concatenate([[True], np.diff(times) > TOGETHER_S])
     gaps = np.diff(times[fresh])
     settled = lateness[len(lateness) // 3 :]
     return np.array(
         [
-            times[0] - asked_at,
+            times[0] - seen.asked_at,
             times[-1] - times[0],
             *_shape(gaps),
             *_shape(lateness),
@@ -67,18 +77,18 @@ def _shape(values: Floats) -> list[float]:
     return [values.mean(), values.std(), *np.quantile(values, QUANTILES)]
 
 
-def tell_apart(x: Floats, second: NDArray[np.bool_], seed: int = 0) -> Verdict:
+def tell_apart(x: Floats, second: NDArray[np.bool_], permutations: int = PERMUTATIONS) -> Verdict:
     """x: features [sessions, n]; second: which sessions are of the second kind, as many as of the first."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     half = _halves(second, rng)
     scores = _judge(x, second, half)
     n, accuracy = len(second), float(np.mean((scores > 0) == second))
     found = auc(scores, second)
     chance = []
-    for _ in range(PERMUTATIONS):
+    for _ in range(permutations):
         dealt = rng.permutation(second)
         chance.append(auc(_judge(x, dealt, _halves(dealt, rng)), dealt))
-    p = (1 + sum(other >= found for other in chance)) / (1 + PERMUTATIONS)
+    p = (1 + sum(other >= found for other in chance)) / (1 + permutations)
     return Verdict(n, accuracy, *wilson(accuracy, n), found, p)
 
 
