@@ -2,9 +2,8 @@
 
     python -m tests.server.observer [--sessions 40] [--seconds 1.5] [--case content]
 
-Fails where an unpaced session does not show it (then this observer proves nothing), or where a paced one does. Of a
-neighbour's presence the claim is for the stream after its first 0.4 s alone: its beginning has to wait for whatever the
-engine is at.
+Fails where an unpaced session does not show it (then this observer proves nothing), or where a paced one does. That a
+neighbour plays is measured too, and not claimed to be hidden. A machine that others keep busy measures them instead.
 
 Two contents whose acceptance differs are played to a real server in a process of its own, one session at a time, in a
 random order: as fast as they are drawn, live without the pacing (OSTINATO_PACED=false), and live as it is served. Of
@@ -65,7 +64,7 @@ class Case:
     engine: str
     contents: tuple[Content, Content]
     shows: bool
-    whole: bool = True  # the claim is for the whole stream
+    hidden: bool = True  # and that one can't, after it
     modes: tuple[Literal["fast", "live"], ...] = field(default=("fast", "live"))
 
 
@@ -76,7 +75,7 @@ BESIDE: Final = Content("beside four voices", "flute", 0.8, 84, 0.3, neighbour=T
 CASES: Final = {
     "content": Case("speculative", (RARELY, OFTEN), shows=True),
     "native": Case("native", (RARELY, OFTEN), shows=False),
-    "neighbour": Case("native", (ALONE, BESIDE), shows=True, whole=False, modes=("live",)),
+    "neighbour": Case("native", (ALONE, BESIDE), shows=True, hidden=False, modes=("live",)),
 }
 
 
@@ -146,7 +145,7 @@ def run(name: str, sessions: int, seconds: float) -> int:
         for paced in (False, True) if mode == "live" else (False,):
             label = mode + (", paced" if paced else "")
             for part, verdict in zip(("whole", "later"), observe(case, mode, sessions, seconds, paced), strict=True):
-                claimed = part == ("whole" if case.whole else "later")
+                claimed = part == "whole" and (case.hidden or not paced)
                 holds = verdict.p >= MOST_P if paced or not case.shows else verdict.p < MOST_P
                 faults += claimed and not holds
                 print(f"  {label:<11} {part}  {verdict}{'  NOT AS CLAIMED' * (claimed and not holds)}", flush=True)
