@@ -35,7 +35,7 @@ from ostinato.models.training.loop import UNREADABLE, TrainingError
 from ostinato.models.training.recipe import student_config
 from ostinato.models.training.teaching import Lessons, Playing, play
 
-CHECK_SKIPPED: Final = 1e6  # bits a sample: a loss beyond it, or none, moves nothing
+MOST_BITS: Final = 1e6  # a sample; a loss beyond it is none
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Distiller:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(settings.learning_rate, progress.step, settings.warm_up, self.done)
         bits = float(loss.detach())
-        if not abs(bits) < CHECK_SKIPPED:
+        if not abs(bits) < MOST_BITS:
             raise TrainingError(f"step {progress.step}: a loss of {bits} bits a sample")
         self.optimiser.step()
         progress.step += 1
