@@ -6,11 +6,13 @@ Free of torch, so that a server on the native sampler can read a checkpoint with
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ostinato.models.network import Shapes, SteeredConfig, linear
+
+WIDEST_HEAD: Final = 128
 
 
 class BlocksConfig(SteeredConfig):
@@ -36,6 +38,8 @@ class BlocksConfig(SteeredConfig):
             raise ValueError(f"before: {self.before}, expected at least block ({self.block}) and taps ({self.taps})")
         if self.width % self.heads or self.width // self.heads % 2:
             raise ValueError(f"heads: {self.heads} do not share a width of {self.width} in even parts")
+        if self.width // self.heads > WIDEST_HEAD:
+            raise ValueError(f"heads: {self.heads} of a width of {self.width} are wider than {WIDEST_HEAD} channels")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads: {self.kv_heads} does not divide heads, {self.heads}")
         if self.taps and self.head.kind == "mu_law":
@@ -103,7 +107,7 @@ class BlocksConfig(SteeredConfig):
         return shapes | linear(f"{name}.down", self.width, self.feed_forward, bias=self.bias)
 
     def _inside_shapes(self) -> Shapes:
-        """The head inside a block; a NADE has an output for each place, and a row of weights that its sample adds by."""
+        """The head inside a block. A NADE has an output for each place, and a row of weights that its sample adds."""
         places = (self.block,) if self.inside == "nade" else ()
         parameters = self.head.parameters
         shapes: Shapes = {"inside.bias": (self.units,)} if places else {"inside.places": (self.block, self.units)}

@@ -5,8 +5,8 @@
     z_b = (norm h_b, u_{s-m} .. u_{s-1})
 
 (Vaswani et al. 2017, norms first and of root mean square; feed-forward gated after Dauphin et al. 2017 and Shazeer
-2020.) Inside, given z_b, either every sample by itself (`independent.py`), or each given those before it (`nade.py`). To
-both means a linear prediction is added whose taps z_b states (`prediction.py`): what the tone leaves is coloured
+2020.) Inside, given z_b, either every sample by itself (`independent.py`), or each given those before it (`nade.py`).
+To both means a linear prediction is added whose taps z_b states (`prediction.py`): what the tone leaves is coloured
 noise, which the last few samples tell better than any unit that squashes. u is in the tone's scale.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from ostinato.models.nade import Nade, at_once
 from ostinato.models.prediction import moved, of_drawn, rolled_out
 from ostinato.models.steered import Steering
 
-EPSILON = 1e-5  # of the norms
+EPSILON: Final = 1e-5  # of the norms
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from ostinato.models.network import (
 )
 
 __all__ = [
-    "PARALLEL", "BlocksConfig", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "Instrument",
-    "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
-    "ToneConfig",
+    "PARALLEL", "BlocksConfig", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig",
+    "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig",
+    "SteeredConfig", "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
 ]  # fmt: skip
 

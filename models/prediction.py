@@ -3,8 +3,8 @@
     m(t) = sum over k = 1..K of c_k u(t - k)
 
 (Atal and Hanauer 1971; taps stated by a network, after Valin and Skoglund 2019.) What u(t - k) is inside the block,
-where it is not known yet, decides which of the two this is: `of_drawn` waits for each sample, `rolled_out` takes its own
-prediction in its place, and so needs nothing but the samples before the block.
+where it is not known yet, decides which of the two this is: `of_drawn` waits for each sample, `rolled_out` takes its
+own prediction in its place, and so needs nothing but the samples before the block.
 """
 
 from __future__ import annotations

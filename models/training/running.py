@@ -58,8 +58,8 @@ def train(
     """Train on a data set for `minutes` (or exactly `steps`), and return the checkpoint folder `out`.
 
     `out` gets the averaged weights with their config, `state.pt` to resume from (both about every minute), and
-    `loss.png`. `device` is cpu or cuda. The model is named after `out`, and plays the data set's instruments. A `plan` is
-    for the strategy `blocks` alone.
+    `loss.png`. `device` is cpu or cuda. The model is named after `out`, and plays the data set's instruments. A `plan`
+    is for the strategy `blocks` alone.
 
     With `steering`, a model's name or folder, the run begins with that one's control network and tone, and changes them
     slowly.
@@ -89,6 +89,7 @@ def train(
     if steering is not None:
         settings = replace(settings, tone_rate=settings.tone_rate * SLOWLY)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
+    del dataset  # the trainer has its own copy of what it learns from, and there may be gigabytes of it
     if resume:
         trainer.resume(state)
     elif steering is not None:
