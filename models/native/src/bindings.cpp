@@ -200,6 +200,7 @@ void philox(std::uint64_t key, std::uint64_t first, std::uint32_t block, std::ui
 NB_MODULE(_kernel, m) {
   nb::set_leak_warnings(false);
   nb::class_<ostinato::BlocksShape>(m, "BlocksShape")
+      .def(nb::init<>())
       .def_rw("block", &ostinato::BlocksShape::block)
       .def_rw("before", &ostinato::BlocksShape::before)
       .def_rw("width", &ostinato::BlocksShape::width)
