@@ -51,6 +51,8 @@ class Pool {
   BlockRows lay_out_block_rows(Layout& layout) const;
   void make_scratch(int threads);
   int parts(int streams, int frames) const;
+  template <class Work>
+  void share(int streams, int frames, const Work& work);
   Stream stream_of(const Request& request);
 
   const Kernel* kernel_;
