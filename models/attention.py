@@ -31,10 +31,9 @@ class Band:
 
     def split(self, heard: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [..., H, d], keys and values [..., G, d] of what was heard [..., width + 2 G d]."""
-        own = (heard.shape[-1] - width) // 2
-        queries, keys, values = heard.split((width, own, own), dim=-1)
         d = width // self.heads
-        return _parts(queries, d), _parts(keys, d), _parts(values, d)
+        keys, values = heard[..., width:].chunk(2, dim=-1)
+        return _parts(heard[..., :width], d), _parts(keys, d), _parts(values, d)
 
 
 def _parts(channels: Tensor, width: int) -> Tensor:

@@ -33,7 +33,5 @@ def rolled_out(taps: Tensor, before: Tensor, count: int) -> Tensor:
 
 def moved(parameters: Tensor, by: Tensor, components: int) -> Tensor:
     """Head parameters [..., P] with every mean, of so many, moved by [...]."""
-    logits, means, log_scales = parameters.split(
-        (parameters.shape[-1] - 2 * components, components, components), dim=-1
-    )
-    return torch.cat((logits, means + by[..., None], log_scales), dim=-1)
+    logits, means = parameters[..., : -2 * components], parameters[..., -2 * components : -components]
+    return torch.cat((logits, means + by[..., None], parameters[..., -components:]), dim=-1)

@@ -37,7 +37,7 @@ def test_a_whole_sequence_is_what_a_ring_gives_step_by_step(window: int, steps: 
 def test_a_step_sees_exactly_its_window(window: int, steps: int, groups: int, seed: int) -> None:
     queries, keys, values = heard(steps, groups, groups, 2, seed)
     values.requires_grad_()
-    attend_whole(queries, keys, values, window)[0, -1].sum().backward()
+    attend_whole(queries, keys, values, window)[0, -1].sum().backward()  # type: ignore[no-untyped-call]
     assert values.grad is not None
     seen = values.grad[0].abs().sum(dim=(1, 2)).nonzero().flatten().tolist()
     assert seen == list(range(max(0, steps - window), steps))

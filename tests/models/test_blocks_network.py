@@ -12,6 +12,7 @@ from ostinato.models.config import (
     ExcitationConfig,
     GaussianHead,
     GlobalConditioning,
+    HeadConfig,
     LocalConditioning,
     LogisticsHead,
     MuLawHead,
@@ -25,7 +26,8 @@ def configs(draw: st.DrawFn) -> BlocksConfig:
     block, kv_heads = draw(st.sampled_from([1, 2, 4, 8])), draw(st.integers(1, 2))
     heads = kv_heads * draw(st.integers(1, 2))
     before = draw(st.integers(block, 9))
-    head = draw(st.sampled_from([MuLawHead(levels=8), LogisticsHead(components=2), GaussianHead()]))
+    heads_of: list[HeadConfig] = [MuLawHead(levels=8), LogisticsHead(components=2), GaussianHead()]
+    head = draw(st.sampled_from(heads_of))
     return BlocksConfig(
         hop=8,
         block=block,

@@ -119,10 +119,7 @@ MODELS = {
         head={"kind": "gaussian"}, head_hidden=[], kernel_size=3, excitation=None, bias=False, units=20
     ),
     "blocks": small_blocks(),
-    "blocks-parallel": small_blocks(inside="parallel", block=8, before=8),
-    "blocks-of-one": small_blocks(
-        block=1, head={"kind": "gaussian"}, excitation=None, bias=False, taps=0, kv_heads=2, window=17
-    ),
+    "blocks-parallel": small_blocks(inside="parallel", block=8, before=8, head={"kind": "gaussian"}, bias=False),
 }
 OF_WAVENETS = ("naive", "fused", "int8", "speculative")
 
