@@ -83,7 +83,7 @@ def test_blocks_learn(toy: list[Recording], inside: str) -> None:
     run = Trainer(tiny_blocks(inside), toy, Budget(steps=40), replace(SETTINGS, learning_rate=4e-3))
     losses = [run.step() for _ in range(40)]
     assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.5
-    assert run.network.get_submodule("taps").weight.any()
+    assert run.network.state_dict()["taps.weight"].any()
 
 
 def test_a_nades_past_is_lightened_when_played(toy: list[Recording]) -> None:
