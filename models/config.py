@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from ostinato.models.blocks_config import BlocksConfig
 from ostinato.models.nade_config import NadeConfig
 from ostinato.models.network import (
     ExcitationConfig,
@@ -32,9 +33,9 @@ from ostinato.models.network import (
 )
 
 __all__ = [
-    "PARALLEL", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "Instrument",
-    "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
-    "ToneConfig",
+    "PARALLEL", "BlocksConfig", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig",
+    "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig",
+    "SteeredConfig", "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
 ]  # fmt: skip
 
@@ -77,7 +78,11 @@ class WaveNetConfig(StackConfig):
         return shapes
 
 
-NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig]]] = {"wavenet": WaveNetConfig, "nade": NadeConfig}
+NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig] | type[BlocksConfig]]] = {
+    "wavenet": WaveNetConfig,
+    "nade": NadeConfig,
+    "blocks": BlocksConfig,
+}
 """The network of each strategy."""
 
 PARALLEL: Final[tuple[str, ...]] = ()
@@ -98,13 +103,13 @@ class ModelConfig(Frozen):
     """A servable model: the network, and what a listener needs to know of it."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    strategy: Literal["wavenet", "nade"] = "wavenet"
+    strategy: Literal["wavenet", "nade", "blocks"] = "wavenet"
     licence: str = "Apache-2.0"
     description: str = ""
     release_s: float = Field(default=0.3, gt=0.0, le=10.0)  # how long a voice lives after note.off
     temperature: float = Field(default=1.0, ge=0.0, le=2.0)  # the default
     instruments: tuple[Instrument, ...] = (Instrument(name="default"),)
-    network: WaveNetConfig | NadeConfig
+    network: WaveNetConfig | NadeConfig | BlocksConfig
 
     @field_validator("network", mode="before")
     @classmethod

@@ -41,7 +41,7 @@ def integers(checkpoint: Checkpoint) -> Integers:
     """
     if checkpoint.calibration is None:
         raise CalibrationError("int8.json: this model has none; `ostinato quantize` makes it")
-    network, calibration = checkpoint.config.network, checkpoint.calibration
+    network, calibration = checkpoint.config.wavenet, checkpoint.calibration
     tensors = {name: tensor.astype(np.float64) for name, tensor in checkpoint.tensors.items()}
     hidden, gate = (LEVEL_TOP / np.array(reach) for reach in (calibration.hidden, calibration.gate))
     top = np.array([head_top(inputs) for inputs in network.head_widths[:-1]])

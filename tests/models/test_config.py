@@ -106,7 +106,7 @@ def test_a_file_that_is_not_a_json_object_is_refused_by_name(content: bytes, tmp
 
 
 def test_the_receptive_field_counts_every_tap_of_every_layer() -> None:
-    network = parse_config(plain()).network
+    network = parse_config(plain()).wavenet
     assert network.dilations == (1, 3, 1, 3, 1)
     assert network.receptive_field == 1 + 2 * (1 + 3 + 1 + 3 + 1)
 

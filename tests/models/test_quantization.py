@@ -81,7 +81,7 @@ def test_rows_of_zeros_become_levels_of_zero_with_steps_that_are_finite() -> Non
 
 @given(st.floats(1e-3, 1e20), st.sampled_from([-1, 1]))
 def test_a_bias_huge_beside_its_row_widens_the_step(size: float, sign: int) -> None:
-    residual = R16.config.network.residual_channels
+    residual = R16.config.wavenet.residual_channels
     bias, weight = np.full(residual, sign * size, np.float32), np.zeros((residual, residual), np.float32)
     other = {"layers.0.residual.bias": bias, "layers.0.residual.weight": weight}
     found = integers(replace(R16, tensors=R16.tensors | other))
@@ -92,7 +92,7 @@ def test_a_bias_huge_beside_its_row_widens_the_step(size: float, sign: int) -> N
 
 @given(st.floats(SMALLEST_REACH, LARGEST_REACH))
 def test_any_reach_that_a_calibration_may_state_has_levels_and_scales(reach: float) -> None:
-    network = TINY.config.network
+    network = TINY.config.wavenet
     calibration = Calibration(
         hidden=(reach,) * network.layers,
         gate=(reach,) * network.layers,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import (
+    BlocksConfig,
     ExcitationConfig,
     GaussianHead,
     GlobalConditioning,
@@ -18,11 +19,14 @@ from ostinato.models.config import (
     ModelConfig,
     MuLawHead,
     NadeConfig,
+    SteeredConfig,
     ToneConfig,
     WaveNetConfig,
 )
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
+
+STEERED = SteeredConfig.model_fields.keys() | {"global"}
 
 heads: st.SearchStrategy[HeadConfig] = st.one_of(
     st.builds(MuLawHead, levels=st.integers(2, 40)),
@@ -73,6 +77,33 @@ def nade_checkpoints(draw: st.DrawFn) -> Checkpoint:
     units = draw(st.sampled_from([1, 3, 16, 21, 40]))
     network = NadeConfig.model_validate({**plain.config.wavenet.model_dump(), "units": units})
     config = ModelConfig(name="random", strategy="nade", network=network, instruments=plain.config.instruments)
+    return registry.random_checkpoint(config, draw(st.integers(0, 9)))
+
+
+@st.composite
+def blocks_checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """The same over blocks, whichever way they are drawn inside."""
+    plain = draw(checkpoints())
+    steered = {name: value for name, value in plain.config.network.model_dump(by_alias=True).items() if name in STEERED}
+    hop = steered["hop"] = draw(st.sampled_from([1, 6, 24, 64]))
+    block = draw(st.sampled_from([n for n in range(1, hop + 1) if hop % n == 0]))
+    before, kv_heads = draw(st.integers(block, block + 20)), draw(st.integers(1, 2))
+    heads = kv_heads * draw(st.integers(1, 2))
+    own = {
+        "block": block,
+        "before": before,
+        "width": heads * draw(st.sampled_from([2, 6, 16, 34])),
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "feed_forward": draw(st.sampled_from([1, 15, 16, 33])),
+        "layers": draw(st.integers(1, 3)),
+        "window": draw(st.sampled_from([1, 2, 5, 17])),
+        "inside": draw(st.sampled_from(["parallel", "nade"])),
+        "units": draw(st.sampled_from([1, 3, 16, 21])),
+        "taps": 0 if plain.config.network.head.kind == "mu_law" else draw(st.integers(0, before)),
+    }
+    network = BlocksConfig.model_validate({**steered, **own})
+    config = ModelConfig(name="random", strategy="blocks", network=network, instruments=plain.config.instruments)
     return registry.random_checkpoint(config, draw(st.integers(0, 9)))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import ModelConfig, WaveNetConfig
+from ostinato.models.config import ModelConfig, SteeredConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.quantized_wavenet import QuantizedWaveNet
 from ostinato.models.sampling.contract import Sampler, SamplerError, Snapshot
@@ -22,6 +22,7 @@ from ostinato.models.sampling.speculative import SpeculativeSampler
 from ostinato.models.sampling.torch_sampler import TorchSampler, build_network
 
 SLOTS = 5
+STEERED = SteeredConfig.model_fields.keys() | {"global"}
 KEY = 0xC0FFEE_0123_4567_89
 Make = Callable[[Checkpoint, int], Sampler]
 
@@ -67,6 +68,24 @@ def small_nade(**changes: object) -> Checkpoint:
     return registry.random_checkpoint(ModelConfig.model_validate(data), seed=4)
 
 
+def small_blocks(**changes: object) -> Checkpoint:
+    """The same over blocks: a transformer whose step is half a hop."""
+    network = {
+        name: value for name, value in small().config.network.model_dump(by_alias=True).items() if name in STEERED
+    }
+    own = {
+        "block": 4, "before": 6, "width": 12, "heads": 2, "kv_heads": 1, "feed_forward": 9, "layers": 2, "window": 3,
+        "inside": "nade", "units": 11, "taps": 5,
+    }  # fmt: skip
+    data = {
+        "name": "small-blocks",
+        "strategy": "blocks",
+        "instruments": [{"name": "one"}, {"name": "two"}],
+        "network": {**network, **own, **changes},
+    }
+    return registry.random_checkpoint(ModelConfig.model_validate(data), seed=5)
+
+
 def small(**changes: object) -> Checkpoint:
     """A random model small enough for the naive sampler, with everything switched on."""
     network: dict[str, object] = {
@@ -99,8 +118,10 @@ MODELS = {
     "nade-gaussian": small_nade(
         head={"kind": "gaussian"}, head_hidden=[], kernel_size=3, excitation=None, bias=False, units=20
     ),
+    "blocks": small_blocks(),
+    "blocks-parallel": small_blocks(inside="parallel", block=8, before=8, head={"kind": "gaussian"}, bias=False),
 }
-WITHOUT_NADE = ("naive", "fused", "int8", "speculative")
+OF_WAVENETS = ("naive", "fused", "int8", "speculative")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -119,7 +140,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def draws_from(sampler: str, model: str) -> bool:
     """Whether a sampler draws from models of this strategy."""
-    return not (model.startswith("nade") and any(part in sampler for part in WITHOUT_NADE))
+    return not (model.startswith(("nade", "blocks")) and any(part in sampler for part in OF_WAVENETS))
 
 
 @pytest.fixture
