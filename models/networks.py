@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ostinato.models.autoregressive import AutoregressiveNetwork
-from ostinato.models.config import PARALLEL, ConfigError, FlowConfig, ModelConfig, NadeConfig
+from ostinato.models.blocks_network import BlocksNetwork
+from ostinato.models.config import PARALLEL, BlocksConfig, ConfigError, FlowConfig, ModelConfig, NadeConfig
 from ostinato.models.flow_network import FlowNetwork
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.parallel import ParallelNetwork
@@ -20,6 +21,8 @@ def make_autoregressive(config: ModelConfig) -> AutoregressiveNetwork:
     """One that draws sample by sample. Raises ConfigError where the strategy is another."""
     if isinstance(config.network, NadeConfig):
         return NadeNetwork(config.network)
+    if isinstance(config.network, BlocksConfig):
+        return BlocksNetwork(config.network)
     return WaveNet(config.wavenet)
 
 

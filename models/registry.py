@@ -10,6 +10,7 @@ import numpy as np
 from ostinato.models.calibration import assumed
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint
 from ostinato.models.config import (
+    BlocksConfig,
     ExcitationConfig,
     FlowConfig,
     LocalConditioning,
@@ -115,7 +116,7 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
             if name.endswith(("output.weight", "direct.weight", "shift.weight")):
                 tensors[name] *= np.float32(0.3)
     elif network.head.kind != "mu_law":
-        last = "nade.output" if isinstance(network, NadeConfig) else f"head.{len(network.head_widths) - 2}"
+        last = _last_layer(network)
         tensors[f"{last}.weight"] *= np.float32(0.02)
         tensors[f"{last}.bias"] *= np.float32(0.02)
         scales = network.head.parameters // (3 if network.head.kind == "logistics" else 2)
@@ -123,4 +124,18 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
     if config.network.tone:
         tensors["tone.weight"] *= np.float32(0.1)
         tensors["tone.bias"][: config.network.tone.harmonics] -= np.float32(5.0)
+    if isinstance(network, BlocksConfig) and network.taps:  # a prediction that grows from sample to sample is no sound
+        tensors["taps.weight"] *= np.float32(0.1)
+        tensors["taps.bias"] *= np.float32(0.1)
     return Checkpoint(config, tensors, assumed(network) if isinstance(network, WaveNetConfig) else None)
+
+
+def _last_layer(network: WaveNetConfig | NadeConfig | BlocksConfig) -> str:
+    """What states the head parameters, by the name of its tensors."""
+    match network:
+        case WaveNetConfig():
+            return f"head.{len(network.head_widths) - 2}"
+        case NadeConfig():
+            return "nade.output"
+        case BlocksConfig():
+            return "inside.output"

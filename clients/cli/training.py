@@ -6,12 +6,15 @@ import json as json_format
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ostinato.clients.cli.faults import Fault, bad_input, needs
 from ostinato.clients.cli.options import SEED, Json, LocalModel, PrecisionOption, Temperature, within
+
+if TYPE_CHECKING:
+    from ostinato.models.training.recipe import BlockPlan
 
 DataFolder = Annotated[Path, typer.Option("--data", help="The data set's folder.")]
 
@@ -71,8 +74,15 @@ def train(
         typer.Option(callback=within(1e-7, 1.0), help="Of the layers, at its highest. Default: the recipe's."),
     ] = None,
     strategy: Annotated[
-        Literal["wavenet", "nade"], typer.Option(help="What draws the samples. Default: a WaveNet.")
+        Literal["wavenet", "nade", "blocks"], typer.Option(help="What draws the samples. Default: a WaveNet.")
     ] = "wavenet",
+    block: Annotated[
+        int | None, typer.Option(callback=within(1, 64), help="With --strategy blocks: samples a block. Default: 16.")
+    ] = None,
+    inside: Annotated[
+        Literal["parallel", "nade"] | None,
+        typer.Option(help="With --strategy blocks: what draws the samples of a block. Default: a NADE."),
+    ] = None,
     steering: Annotated[
         str | None, typer.Option(help="A model, by name or folder, whose control network to begin with.")
     ] = None,
@@ -90,6 +100,8 @@ def train(
         from ostinato.models.training import running
         from ostinato.models.training.dataset import DatasetError
 
+        if strategy != "blocks" and (block is not None or inside is not None):
+            raise Fault(f"--block, --inside: these are for --strategy blocks, not {strategy}")
         if device == "cuda" and not torch.cuda.is_available():
             raise Fault("--device: 'cuda' was asked for, but torch finds no GPU here")
         if resume and not (out / running.STATE).is_file():
@@ -104,6 +116,7 @@ def train(
                 threads=threads,
                 seed=seed,
                 strategy=strategy,
+                plan=_plan(block, inside),
                 steering=steering,
                 learning_rate=learning_rate,
                 resume=resume,
@@ -148,6 +161,15 @@ def evaluate(
             return
         report = evaluating.evaluate(model=model, data=data, out=out, plan=plan)
         print(evaluating.report_json(report) if json else summary.report_text(report))
+
+
+def _plan(block: int | None, inside: Literal["parallel", "nade"] | None) -> BlockPlan | None:
+    """What a model of blocks is asked for; None where nothing is."""
+    from ostinato.models.training.recipe import BlockPlan
+
+    asked: dict[str, Any] = {"block": block, "inside": inside}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return BlockPlan(**given) if given else None
 
 
 def _numbers(text: str) -> list[float]:

@@ -1,6 +1,21 @@
 from numpy import float32, int8, int16, int32, int64, uint8, uint32
 from numpy.typing import NDArray
 
+class BlocksShape:
+    """A transformer over blocks of samples, as its config names it."""
+
+    block: int
+    before: int
+    width: int
+    heads: int
+    kv_heads: int
+    feed_forward: int
+    layers: int
+    window: int
+    units: int
+    taps: int
+    inside: str
+
 class Shape:
     """A network as its config names it; 0 stands for what it lacks."""
 
@@ -29,6 +44,7 @@ class Shape:
     coupling_units: int
     coupling_lines: int
     parameters: int
+    blocks: BlocksShape
 
 class Pool:
     """Slots over one packed model. Arrays are C-contiguous and of the very dtype, or refused with TypeError."""

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import FlowConfig, GaussianHead, LogisticsHead, ModelConfig, NadeConfig, WaveNetConfig
+from ostinato.models.config import (
+    BlocksConfig,
+    FlowConfig,
+    GaussianHead,
+    LogisticsHead,
+    ModelConfig,
+    NadeConfig,
+    StackConfig,
+)
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -144,6 +152,16 @@ class NativeSampler:
             raise SamplerError(f"state: {error}") from error
 
 
+def blocks_shape(network: BlocksConfig) -> _kernel.BlocksShape:
+    """What a transformer over blocks has of its own."""
+    shape = _kernel.BlocksShape()
+    shape.block, shape.before, shape.units = network.block, network.before, network.units
+    shape.width, shape.heads, shape.kv_heads = network.width, network.heads, network.kv_heads
+    shape.feed_forward, shape.layers, shape.window = network.feed_forward, network.layers, network.window
+    shape.taps, shape.inside = network.taps, network.inside
+    return shape
+
+
 def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     """A model's network as the kernel wants it: plain numbers, 0 or an empty list for what it lacks."""
     network = config.network
@@ -152,6 +170,15 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
     shape.bias, shape.pre_emphasis, shape.amplitude = network.bias, network.pre_emphasis, network.amplitude
     shape.head, shape.parameters = head.kind, head.parameters
+    if isinstance(network, StackConfig):
+        shape.residual, shape.skip = network.residual_channels, network.skip_channels
+        shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
+        shape.units = network.units if isinstance(network, NadeConfig) else 0
+        shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
+    if isinstance(network, BlocksConfig):
+        shape.residual, shape.blocks = network.width, blocks_shape(network)
+    if isinstance(network, FlowConfig):
+        _flow_shape(shape, network)
     shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0
     shape.harmonics = network.excitation.harmonics if network.excitation else 0
     shape.tone_harmonics = network.tone.harmonics if network.tone else 0
@@ -159,18 +186,7 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape.global_entries = network.global_.entries if network.global_ else 0
     shape.global_channels = network.global_.channels if network.global_ else 0
     shape.window = window
-    if isinstance(network, WaveNetConfig | NadeConfig):
-        _stack_shape(shape, network)
-    else:
-        _flow_shape(shape, network)
     return shape
-
-
-def _stack_shape(shape: _kernel.Shape, network: WaveNetConfig | NadeConfig) -> None:
-    shape.residual, shape.skip = network.residual_channels, network.skip_channels
-    shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
-    shape.units = network.units if isinstance(network, NadeConfig) else 0
-    shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
 
 
 def _flow_shape(shape: _kernel.Shape, network: FlowConfig) -> None:

@@ -8,9 +8,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from ostinato.models.blocks_network import BlocksNetwork
 from ostinato.models.config import HeadConfig, Instrument
 from ostinato.models.controls import FEATURES
 from ostinato.models.flow_network import FlowNetwork
+from ostinato.models.nade import Nade
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.steered import SteeredNetwork
 from ostinato.models.wavenet import WaveNet
@@ -24,7 +26,12 @@ STEPS: Final = 0.75  # share of the control network's units that begin as steps 
 def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> None:
     """Set the scales of the head and of the tone, and the steps of the control network."""
     if isinstance(network, NadeNetwork):
-        start_alike(network)
+        start_alike(network.nade)
+    if isinstance(network, BlocksNetwork):
+        if isinstance(network.inside, Nade):
+            start_alike(network.inside)
+        if network.taps is not None:
+            start_unpredicted(network.taps)
     start_quiet(network)
     if network.tone is not None:
         start_faint(network.tone)
@@ -34,12 +41,12 @@ def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> 
         spread_over_pitch(first, min(i.low for i in instruments), max(i.high for i in instruments))
 
 
-def start_alike(network: NadeNetwork) -> None:
+def start_alike(nade: Nade) -> None:
     """Begin with one conditional for all places of a frame.
 
     Each place has its own, learnt from few samples; where they differ by chance, a hum at the rate of hops is heard.
     """
-    for weight in network.nade.output.values():
+    for weight in nade.output.values():
         weight[:] = weight[:1].clone()
 
 
@@ -51,6 +58,12 @@ def start_near_identity(network: FlowNetwork) -> None:
             weight.mul_(0.1)
         elif name.endswith("output.bias"):
             weight.zero_()
+
+
+def start_unpredicted(taps: nn.Linear) -> None:
+    """Begin with no linear prediction: one by chance, rolled out over a block, would grow with every sample of it."""
+    taps.weight.zero_()
+    taps.bias.zero_()
 
 
 def start_quiet(network: SteeredNetwork) -> None:
@@ -74,6 +87,8 @@ def last_layer(network: SteeredNetwork) -> tuple[Tensor, Tensor]:
     """Weight and bias [..., P] of what states the head parameters."""
     if isinstance(network, NadeNetwork):
         return network.nade.output["weight"], network.nade.output["bias"]
+    if isinstance(network, BlocksNetwork):
+        return network.inside.output["weight"], network.inside.output["bias"]
     assert isinstance(network, WaveNet)
     last = network.head[-1]
     assert isinstance(last, nn.Linear)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ostinato.models.config import (
+    BlocksConfig,
     ExcitationConfig,
     FlowConfig,
     GlobalConditioning,
@@ -19,15 +21,23 @@ from ostinato.models.config import (
     WaveNetConfig,
 )
 
-Strategy: TypeAlias = Literal["wavenet", "nade"]
+Strategy: TypeAlias = Literal["wavenet", "nade", "blocks"]
 
-TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4}
+TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4, "blocks": 0.6}
 """About where the default instruments are as noisy as their recordings, in the mean."""
 RELEASE_S: Final = 0.3
 QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
 STEERED: Final = ("global", *(name for name in SteeredConfig.model_fields if name != "global_"))
 SAMPLE_RATE: Final = 44100
 HOP: Final = 64  # samples per control frame
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """What a model of blocks is asked for: samples a block, and what draws them inside it."""
+
+    block: int = 16
+    inside: Literal["parallel", "nade"] = "nade"
 
 
 def instrument_config(
@@ -37,8 +47,9 @@ def instrument_config(
     licence: str = "unstated",
     description: str = "",
     strategy: Strategy = "wavenet",
+    plan: BlockPlan | None = None,
 ) -> ModelConfig:
-    """A model of these instruments: small enough for real time on one core."""
+    """A model of these instruments: small enough for real time on one core. A plan is for blocks alone."""
     return ModelConfig(
         name=name,
         strategy=strategy,
@@ -47,8 +58,18 @@ def instrument_config(
         release_s=RELEASE_S,
         temperature=TEMPERATURES[strategy],
         instruments=tuple(instruments),
-        network=wavenet(len(instruments)) if strategy == "wavenet" else nade(len(instruments)),
+        network=_network(strategy, len(instruments), plan or BlockPlan()),
     )
+
+
+def _network(strategy: Strategy, instruments: int, plan: BlockPlan) -> WaveNetConfig | NadeConfig | BlocksConfig:
+    match strategy:
+        case "wavenet":
+            return wavenet(instruments)
+        case "nade":
+            return nade(instruments)
+        case "blocks":
+            return blocks(instruments, plan)
 
 
 def wavenet(instruments: int) -> WaveNetConfig:
@@ -83,6 +104,31 @@ def nade(instruments: int) -> NadeConfig:
         local=LocalConditioning(hidden=(256, 256), channels=32),
         global_=voices(instruments),
         excitation=ExcitationConfig(harmonics=16),
+        tone=ToneConfig(harmonics=64),
+        pre_emphasis=0.85,
+    )
+
+
+def blocks(instruments: int, plan: BlockPlan) -> BlocksConfig:
+    """The shorter the blocks the narrower the transformer, which then runs the more often."""
+    small = plan.block < 8
+    return BlocksConfig(
+        sample_rate=SAMPLE_RATE,
+        hop=HOP,
+        block=plan.block,
+        before=max(plan.block, 32),
+        width=32 if small else 64,
+        heads=2 if small else 4,
+        kv_heads=1 if small else 2,
+        feed_forward=64 if small else 128,
+        layers=2,
+        window=16 if plan.block > 16 else 32,
+        inside=plan.inside,
+        units=64,
+        taps=32,
+        head=LogisticsHead(components=2, log_scale_min=QUIETEST),
+        local=LocalConditioning(hidden=(256, 256), channels=32),
+        global_=voices(instruments),
         tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
     )

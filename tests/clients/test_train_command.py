@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from ostinato.clients.cli import app
 from ostinato.models.checkpoint import load_checkpoint
 from ostinato.models.training import running
+from ostinato.models.training.recipe import BlockPlan
 from tests.models.training.tones import write_recordings
 
 
@@ -58,8 +59,22 @@ def test_every_option_is_handed_on(called: dict[str, Any], monkeypatch: pytest.M
     assert result.exit_code == 0, result.output
     assert called == {
         "data": Path("a"), "out": Path("b"), "minutes": 3.0, "steps": None, "device": "cuda", "threads": 2,
-        "learning_rate": 0.002, "strategy": "nade", "steering": "default", "seed": 9, "resume": False,
+        "learning_rate": 0.002, "strategy": "nade", "plan": None, "steering": "default", "seed": 9,
+        "resume": False,
     }  # fmt: skip
+
+
+def test_blocks_are_of_the_length_and_the_inside_that_were_asked_for(called: dict[str, Any]) -> None:
+    assert run("--strategy", "blocks", "--block", "4", "--inside", "parallel").exit_code == 0
+    assert called["plan"] == BlockPlan(block=4, inside="parallel")
+    assert run("--strategy", "blocks").exit_code == 0
+    assert called["plan"] is None  # the recipe's
+
+
+def test_blocks_alone_have_a_length() -> None:
+    result = run("--strategy", "nade", "--block", "4")
+    assert result.exit_code != 0
+    assert "--block, --inside: these are for --strategy blocks, not nade" in result.output
 
 
 def test_steps_stand_in_place_of_minutes(called: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from ostinato.models.config import (
     LocalConditioning,
     LogisticsHead,
     MuLawHead,
-    StackConfig,
+    SteeredConfig,
     WaveNetConfig,
 )
 from ostinato.models.controls import FRAME
@@ -36,7 +36,7 @@ configs = st.builds(
 )  # without a tone: what that adds to a step is the samplers', and the contract suite's
 
 
-def sequence(config: StackConfig, frames: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def sequence(config: SteeredConfig, frames: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Random samples [2, T], control frames [2, F, channels] and phases [2, T]."""
     generator = torch.Generator().manual_seed(seed)
     length = frames * config.hop

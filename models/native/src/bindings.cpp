@@ -199,6 +199,19 @@ void philox(std::uint64_t key, std::uint64_t first, std::uint32_t block, std::ui
 
 NB_MODULE(_kernel, m) {
   nb::set_leak_warnings(false);
+  nb::class_<ostinato::BlocksShape>(m, "BlocksShape")
+      .def(nb::init<>())
+      .def_rw("block", &ostinato::BlocksShape::block)
+      .def_rw("before", &ostinato::BlocksShape::before)
+      .def_rw("width", &ostinato::BlocksShape::width)
+      .def_rw("heads", &ostinato::BlocksShape::heads)
+      .def_rw("kv_heads", &ostinato::BlocksShape::kv_heads)
+      .def_rw("feed_forward", &ostinato::BlocksShape::feed_forward)
+      .def_rw("layers", &ostinato::BlocksShape::layers)
+      .def_rw("window", &ostinato::BlocksShape::window)
+      .def_rw("units", &ostinato::BlocksShape::units)
+      .def_rw("taps", &ostinato::BlocksShape::taps)
+      .def_rw("inside", &ostinato::BlocksShape::inside);
   nb::class_<ostinato::Shape>(m, "Shape")
       .def(nb::init<>())
       .def_rw("sample_rate", &ostinato::Shape::sample_rate)
@@ -225,7 +238,8 @@ NB_MODULE(_kernel, m) {
       .def_rw("moves_set", &ostinato::Shape::moves_set)
       .def_rw("coupling_units", &ostinato::Shape::coupling_units)
       .def_rw("coupling_lines", &ostinato::Shape::coupling_lines)
-      .def_rw("parameters", &ostinato::Shape::parameters);
+      .def_rw("parameters", &ostinato::Shape::parameters)
+      .def_rw("blocks", &ostinato::Shape::blocks);
   nb::class_<BoundPool>(m, "Pool")
       .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&, int>(), "shape"_a,
            "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32", "threads"_a = 1)

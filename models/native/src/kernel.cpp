@@ -13,6 +13,7 @@
 #define OSTINATO_PRECISION int8
 #else
 #include "at_once.hpp"
+#include "blocks.hpp"
 #include "flow.hpp"
 #include "nade.hpp"
 #include "stack.hpp"
@@ -87,6 +88,14 @@ struct ByFrame {
       : activation(begin_frame(m, s, streams, count)) {}
   OSTINATO_INLINE Rows step(const Model& m, const Scratch& s, const Place& place, int at) const {
     return step_nade(m, s, place, activation, at);
+  }
+};
+
+// A transformer runs once a block.
+struct ByBlock {
+  OSTINATO_INLINE ByBlock(const Model&, const Scratch&, const Stream*, int) {}
+  OSTINATO_INLINE Rows step(const Model& m, const Scratch& s, const Place& place, int at) const {
+    return step_blocks(m, s, place, at);
   }
 };
 #endif
@@ -164,7 +173,7 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         OSTINATO_TEXT(OSTINATO_PRECISION),
                         levels_together,
                         levels_raised,
-                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>),
+                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>), OSTINATO_FLOATS_ALONE(advance<ByBlock>),
                          OSTINATO_FLOATS_ALONE(advance_at_once<DrawFlow>)},
                         speculate,
                         evaluate,

@@ -92,14 +92,48 @@ struct Flow {
   const Coupling* coupling; // from samples to noise
 };
 
+constexpr int most_pairs = 64;    // of channels that turn together, in a head of attention
+constexpr int most_window = 4096; // steps that attention sees
+constexpr float norm_epsilon = 1e-5f;
+
+// Attention over the last `window` steps of a stream. Rows are padded to whole lines.
+struct Attention {
+  std::int32_t heads, kv_heads, head_width, head_row, window, window_row;
+  float inverse_root;               // of the width of a head
+  const std::uint32_t* frequencies; // of each pair of channels: 2^32 a turn, from one step to the next
+};
+
+struct BlockLayer {
+  const float *attention_norm, *forward_norm; // [width]
+  Matrix heard;                               // width -> queries, keys, values, as they follow each other
+  Matrix said;                                // what each head says, from a whole line on -> width
+  Matrix up;                                  // width -> values, padding, gates, padding
+  Matrix down;
+};
+
+// A transformer whose step is a block of samples. `nade` holds the head inside: its units, and an output for each
+// place, or one for all where the samples of a block are independent.
+struct Blocks {
+  std::int32_t samples, before, width, layers, taps_taken; // width and taps are not padded
+  Attention attention;
+  const BlockLayer* layer;
+  Matrix input;                // before -> width
+  const float* norm;           // [width], of what the layers end in
+  Matrix context, as_they_are; // width, and before -> units
+  Matrix taps;                 // width -> taps, oldest first
+  const float* places;         // [samples][units]: what tells independent places apart; null for a NADE
+  std::int64_t ring_floats;    // of a layer
+  std::int64_t recent;         // where the samples before a block lie, floats from the start of a slot's rings
+};
+
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 // What draws the samples of a hop.
-enum class Strategy : std::int32_t { wavenet, nade, flow };
-constexpr int strategies = 3;
+enum class Strategy : std::int32_t { wavenet, nade, blocks, flow };
+constexpr int strategies = 4;
 
 // Whether all samples of a hop are drawn at once (at_once.hpp), and not each from the one before it.
-constexpr bool draws_at_once(Strategy strategy) { return strategy > Strategy::nade; }
+constexpr bool draws_at_once(Strategy strategy) { return strategy > Strategy::blocks; }
 
 struct Model {
   Strategy strategy;
@@ -124,6 +158,7 @@ struct Model {
   const float* levels;         // mu-law: the sample of each level
   Nade nade;
   Flow flow;
+  Blocks blocks;
 };
 
 // What a slot holds ahead of its rings. The tone's amplitudes at the last hop's end follow at the next 64-byte line
@@ -160,6 +195,13 @@ struct Tally {
   std::int64_t windows, proposed, accepted, enumerated; // enumerated: draws by max(0, p - q) that took the long way
 };
 
+// Of blocks, rows that hold for the present one: [group] of each, but for `units`.
+struct BlockRows {
+  float *normed, *heard, *said, *up, *taps, *activation;
+  float* units;   // [block][units]
+  float* planned; // [group][block][head parameters]
+};
+
 // Scratch of one group, allocated once. Every row starts on a 64-byte line.
 struct Scratch {
   Held* held;        // [group]
@@ -177,6 +219,7 @@ struct Scratch {
   float* read[2];    // [group][widest head layer]
   float* units;      // [group][units]: of a NADE, the hidden units of one sample
   float* drawn;      // [group][head parameters]: of a NADE
+  BlockRows blocks;
   float* left;       // [group][hop]: of strategies that draw a hop at once, what is added to the tone
   float* taps;         // [group][read of each frame]: of a flow's coupling
   float* read_of_taps; // [group][filter, gate, lines, shift]

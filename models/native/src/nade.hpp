@@ -36,14 +36,13 @@ inline Rows begin_frame(const Model& m, const Scratch& s, const Stream* streams,
   return activation;
 }
 
-// The last sample into the activation, where it is of this hop; then the head parameters of the one at `at`.
-inline Rows step_nade(const Model& m, const Scratch& s, const Place& p, const Rows& activation, int at) {
+// The last sample into the activation, where it is of this frame; then the head parameters of the one at `at`.
+inline Rows step_conditional(const Model& m, const Scratch& s, const Place& p, const Rows& activation, int at) {
   const int units = m.nade.units;
   const float* row = m.nade.weights + std::int64_t{at - 1} * units;
   const Rows hidden = evenly(s.units, units, p.count), drawn = evenly(s.drawn, m.nade.output->outputs, p.count);
   for (int n = 0; n < p.count; ++n) {
     const float previous = p.streams[n].slot->previous;
-    if (at) past_frame(m, p.streams[n])[at - 1] = previous;
     const float* entry = s.entry + (std::int64_t{n} * block_samples + p.t) * units;
     for (int u = 0; u < units; u += lanes) {
       Floats a = load(activation.at[n] + u);
@@ -54,6 +53,12 @@ inline Rows step_nade(const Model& m, const Scratch& s, const Place& p, const Ro
   fill(drawn, m.nade.output->outputs, 0.0f);
   dense(m.nade.output[at], hidden, drawn, drawn);
   return drawn;
+}
+
+// The same, the last sample kept for the next frame too.
+inline Rows step_nade(const Model& m, const Scratch& s, const Place& p, const Rows& activation, int at) {
+  for (int n = 0; at && n < p.count; ++n) past_frame(m, p.streams[n])[at - 1] = p.streams[n].slot->previous;
+  return step_conditional(m, s, p, activation, at);
 }
 
 } // namespace ostinato::inline OSTINATO_ISA

@@ -18,6 +18,7 @@ Strategy strategy_of(const std::string& name) {
   if (name == "wavenet") return Strategy::wavenet;
   if (name == "nade") return Strategy::nade;
   if (name == "flow") return Strategy::flow;
+  if (name == "blocks") return Strategy::blocks;
   throw std::invalid_argument("strategy: '" + name + "' has no kernel");
 }
 
@@ -64,6 +65,8 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     lay_out_nade(shape, tensors, layout);
   } else if (model_.strategy == Strategy::flow) {
     lay_out_flow(shape, tensors, layout);
+  } else if (model_.strategy == Strategy::blocks) {
+    lay_out_blocks(shape, tensors, layout);
   } else {
     model_.excitation = packer.excitation();
     model_.input = packer.input_column();
@@ -73,9 +76,9 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     lay_out_integers(shape, tensors, layout);
   else
     lay_out_floats(shape, tensors, layout);
-  const bool local = !shape.local_widths.empty();
-  if (model_.strategy != Strategy::flow) model_.condition = packer.conditions(local ? shape.local_widths.back() : shape.global_channels,
-                                       together_ ? tanh_exponent : 1.0f, together_ ? sigmoid_exponent : 1.0f);
+  if (model_.strategy != Strategy::blocks && model_.strategy != Strategy::flow)
+    model_.condition = packer.conditions(shape.condition_channels(), together_ ? tanh_exponent : 1.0f,
+                                         together_ ? sigmoid_exponent : 1.0f);
   int width = feature_channels + shape.global_channels;
   widest_control_ = padded(width, pad_outputs);
   for (std::size_t i = 0; i < shape.local_widths.size(); ++i) {
@@ -160,6 +163,7 @@ void PackedModel::place_rings(const Shape& shape) {
   }
   model_.nade.past = at;
   if (shape.units) at += padded(shape.hop, pad_outputs);
+  if (model_.strategy == Strategy::blocks) at = place_block_rings(at);
   ring_bytes_ = static_cast<std::size_t>(at) * (together_ ? 1 : sizeof(float));
 }
 

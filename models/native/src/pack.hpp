@@ -14,6 +14,13 @@ namespace ostinato {
 
 inline int padded(int width, int to) { return (width + to - 1) / to * to; }
 
+// A transformer over blocks of samples, as its config names it.
+struct BlocksShape {
+  int block = 0, before = 0, width = 0, heads = 0, kv_heads = 0, feed_forward = 0, layers = 0, window = 0;
+  int units = 0, taps = 0;
+  std::string inside; // parallel, nade
+};
+
 // A network as its config names it, widths as they are.
 struct Shape {
   std::string strategy; // as models/config.py names it
@@ -30,6 +37,9 @@ struct Shape {
   int parameters; // of the head
   std::vector<int> bits, moves_set; // one a coupling of a flow; empty where there is none
   int coupling_units, coupling_lines; // of each
+  BlocksShape blocks;
+
+  int condition_channels() const { return local_widths.empty() ? global_channels : local_widths.back(); }
 };
 
 // Numbers of one of the types that a tensor may have.
@@ -69,8 +79,10 @@ class PackedModel {
   void lay_out_floats(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_nade(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_flow(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_blocks(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout);
   void place_rings(const Shape& shape);
+  std::int64_t place_block_rings(std::int64_t at);
 
   Model model_{};
   std::int32_t together_, raised_; // 0 where weights are float32
@@ -82,6 +94,7 @@ class PackedModel {
   std::vector<Matrix> local_;
   std::vector<Matrix> conditionals_; // of a NADE
   std::vector<Coupling> couplings_;   // of a flow
+  std::vector<BlockLayer> block_layers_;
   Memory memory_;
   std::size_t ring_bytes_ = 0, weight_bytes_ = 0;
   int widest_read_ = 0, widest_control_ = 0;

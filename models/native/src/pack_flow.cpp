@@ -95,8 +95,7 @@ void PackedModel::lay_out_flow(const Shape& shape, const Tensors& tensors, Layou
     c.bit = shape.bits[static_cast<std::size_t>(k)];
     c.moves_set = shape.moves_set[static_cast<std::size_t>(k)] != 0;
   }
-  const bool local = !shape.local_widths.empty();
-  model_.condition = packer.conditions(local ? shape.local_widths.back() : shape.global_channels);
+  model_.condition = packer.conditions(shape.condition_channels());
 }
 
 } // namespace ostinato

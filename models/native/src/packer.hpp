@@ -112,6 +112,7 @@ class Packer {
     int tap = 0;
     int first = 0; // of the inputs taken
     int taken = 0; // 0: all inputs
+    int row = 0;   // of the matrix, where these go
   };
 
   // Two chains keep both multipliers busy where an output row fills four vectors; narrower ones need four.
@@ -128,7 +129,7 @@ class Packer {
     const int taken = from.taken ? from.taken : from.inputs;
     for (int o = 0; weights_ && o < outputs; ++o)
       for (int i = 0; i < taken; ++i)
-        weights_[static_cast<std::size_t>(i) * m.outputs + column + o] =
+        weights_[static_cast<std::size_t>(from.row + i) * m.outputs + column + o] =
             data[(first_output + o) * row + static_cast<std::size_t>(from.first + i) * from.taps + from.tap];
   }
 

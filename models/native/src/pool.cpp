@@ -23,12 +23,15 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
                     shape.tone_harmonics, shape.global_entries, shape.global_channels, shape.window,
                     shape.units, shape.parameters, shape.coupling_units, shape.coupling_lines})
     mix(value);
+  const BlocksShape& b = shape.blocks;
+  for (int value : {b.block, b.before, b.width, b.heads, b.kv_heads, b.feed_forward, b.layers, b.window, b.units, b.taps})
+    mix(value);
   for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
   for (int width : shape.head_widths) mix(width);
   for (int bit : shape.bits) mix(bit);
   for (int set : shape.moves_set) mix(set);
-  for (char letter : shape.strategy + shape.head + precision) mix(letter);
+  for (char letter : shape.strategy + shape.head + b.inside + precision) mix(letter);
   mix(static_cast<std::int64_t>(shape.pre_emphasis * 1e6f));
   return hash;
 }
@@ -89,6 +92,7 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
   if (window_) s.proposed = layout.take(std::size_t{block_samples} * s.read_row);
   s.units = layout.take(group * m.nade.units);
   s.drawn = layout.take(m.nade.units ? group * m.nade.output->outputs : 0);
+  if (m.strategy == Strategy::blocks) s.blocks = lay_out_block_rows(layout);
   s.left = layout.take(draws_at_once(m.strategy) ? group * static_cast<std::size_t>(m.hop) : 0);
   if (m.flow.couplings) {
     const Coupling& c = *m.flow.coupling;
@@ -102,6 +106,22 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
   s.choice = layout.take(group * block_samples);
   s.spread = layout.take(group * block_samples);
   return s;
+}
+
+BlockRows Pool::lay_out_block_rows(Layout& layout) const {
+  const Model& m = packed_.model();
+  const BlockLayer& layer = m.blocks.layer[0];
+  const std::size_t group = group_streams, block = block_samples;
+  BlockRows rows{};
+  rows.normed = layout.take(group * m.residual);
+  rows.heard = layout.take(group * layer.heard.outputs);
+  rows.said = layout.take(group * layer.said.inputs);
+  rows.up = layout.take(group * layer.up.outputs);
+  rows.taps = layout.take(group * m.blocks.taps.outputs);
+  rows.activation = layout.take(group * m.nade.units);
+  rows.units = layout.take(block * m.nade.units);
+  rows.planned = layout.take(group * block * m.nade.output->outputs);
+  return rows;
 }
 
 void Pool::make_scratch(int threads) {
@@ -133,7 +153,8 @@ bool Pool::restore(int slot, std::span<const std::byte> from) {
 // How many threads a call is shared among. A stream is drawn by one: its layers wait for each other.
 int Pool::parts(int streams, int frames) const {
   const Model& m = packed_.model();
-  const int runs = m.strategy == Strategy::wavenet ? m.hop : 1; // in which each weight is read, a hop
+  const bool blocks = m.strategy == Strategy::blocks;
+  const int runs = m.strategy == Strategy::wavenet ? m.hop : blocks ? m.hop / m.blocks.samples : 1; // a hop
   const double read = static_cast<double>(packed_.weight_bytes()) * streams * frames * runs;
   return static_cast<int>(std::clamp(read / worth_waking, 1.0, static_cast<double>(std::min(threads(), streams))));
 }

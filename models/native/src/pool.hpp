@@ -48,6 +48,7 @@ class Pool {
   std::byte* at(int slot) const { return state_.get() + static_cast<std::size_t>(slot) * stride_; }
   Slot* header(int slot) const { return reinterpret_cast<Slot*>(at(slot)); }
   Scratch lay_out_scratch(Layout& layout) const;
+  BlockRows lay_out_block_rows(Layout& layout) const;
   void make_scratch(int threads);
   int parts(int streams, int frames) const;
   template <class Work>

@@ -20,7 +20,7 @@ SLOTS = 5
 precision: Precision = next(p for p in get_args(Precision) if p == sys.argv[2])
 threads = int(sys.argv[3])
 count = ctypes.CDLL(None).allocations
-checkpoint = registry.load("tiny")
+checkpoint = registry.load("blocks" if sys.argv[1] == "blocks" else "tiny")
 if sys.argv[1] == "nade":
     plain = checkpoint.config.model_dump()
     config = {**plain, "strategy": "nade", "network": {**plain["network"], "units": 20}}

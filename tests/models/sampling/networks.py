@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import (
+    BlocksConfig,
     ExcitationConfig,
     FlowConfig,
     GaussianHead,
@@ -26,6 +27,8 @@ from ostinato.models.config import (
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
 from ostinato.models.parallel import DensityNetwork
+
+STEERED = SteeredConfig.model_fields.keys() | {"global"}
 
 heads: st.SearchStrategy[HeadConfig] = st.one_of(
     st.builds(MuLawHead, levels=st.integers(2, 40)),
@@ -83,8 +86,7 @@ def nade_checkpoints(draw: st.DrawFn) -> Checkpoint:
 def flow_checkpoints(draw: st.DrawFn) -> Checkpoint:
     """The same controls over a flow."""
     plain = draw(checkpoints())
-    network = plain.config.network.model_dump()
-    steered = {key: value for key, value in network.items() if key in (*SteeredConfig.model_fields, "global")}
+    steered = {key: value for key, value in plain.config.network.model_dump().items() if key in STEERED}
     own = {
         "hop": draw(st.sampled_from([2, 8, 32, 64])),
         "head": draw(st.sampled_from([{"kind": "gaussian"}, {"kind": "logistics", "components": 1}])),
@@ -96,6 +98,33 @@ def flow_checkpoints(draw: st.DrawFn) -> Checkpoint:
     }
     flow = FlowConfig.model_validate({**steered, **own})
     config = ModelConfig(name="random", strategy="flow", network=flow, instruments=plain.config.instruments)
+    return registry.random_checkpoint(config, draw(st.integers(0, 9)))
+
+
+@st.composite
+def blocks_checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """The same over blocks, whichever way they are drawn inside."""
+    plain = draw(checkpoints())
+    steered = {name: value for name, value in plain.config.network.model_dump(by_alias=True).items() if name in STEERED}
+    hop = steered["hop"] = draw(st.sampled_from([1, 6, 24, 64]))
+    block = draw(st.sampled_from([n for n in range(1, hop + 1) if hop % n == 0]))
+    before, kv_heads = draw(st.integers(block, block + 20)), draw(st.integers(1, 2))
+    heads = kv_heads * draw(st.integers(1, 2))
+    own = {
+        "block": block,
+        "before": before,
+        "width": heads * draw(st.sampled_from([2, 6, 16, 34])),
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "feed_forward": draw(st.sampled_from([1, 15, 16, 33])),
+        "layers": draw(st.integers(1, 3)),
+        "window": draw(st.sampled_from([1, 2, 5, 17])),
+        "inside": draw(st.sampled_from(["parallel", "nade"])),
+        "units": draw(st.sampled_from([1, 3, 16, 21])),
+        "taps": 0 if plain.config.network.head.kind == "mu_law" else draw(st.integers(0, before)),
+    }
+    network = BlocksConfig.model_validate({**steered, **own})
+    config = ModelConfig(name="random", strategy="blocks", network=network, instruments=plain.config.instruments)
     return registry.random_checkpoint(config, draw(st.integers(0, 9)))
 
 

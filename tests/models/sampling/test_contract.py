@@ -25,6 +25,7 @@ from ostinato.models.sampling.torch_sampler import TorchSampler, build_network
 from ostinato.models.steered import SteeredNetwork
 
 SLOTS = 5
+STEERED = SteeredConfig.model_fields.keys() | {"global"}
 KEY = 0xC0FFEE_0123_4567_89
 Make = Callable[[Checkpoint, int], Sampler]
 
@@ -78,14 +79,31 @@ def small_nade(**changes: object) -> Checkpoint:
 
 def small_flow(**changes: object) -> Checkpoint:
     """The same tone and controls, and all of a hop at once."""
-    network = small().config.network.model_dump()
-    steered = {key: value for key, value in network.items() if key in (*SteeredConfig.model_fields, "global")}
+    steered = {name: value for name, value in small().config.network.model_dump().items() if name in STEERED}
     own = {"excitation": None, "head": {"kind": "gaussian"}, "couplings": 7, "kernel_size": 3, "units": 5, "lines": 3}
     data = {
         "name": "small-flow",
         "strategy": "flow",
         "instruments": [{"name": "one"}, {"name": "two"}],
         "network": {**steered, **own, **changes},
+    }
+    return registry.random_checkpoint(ModelConfig.model_validate(data), seed=5)
+
+
+def small_blocks(**changes: object) -> Checkpoint:
+    """The same over blocks: a transformer whose step is half a hop."""
+    network = {
+        name: value for name, value in small().config.network.model_dump(by_alias=True).items() if name in STEERED
+    }
+    own = {
+        "block": 4, "before": 6, "width": 12, "heads": 2, "kv_heads": 1, "feed_forward": 9, "layers": 2, "window": 3,
+        "inside": "nade", "units": 11, "taps": 5,
+    }  # fmt: skip
+    data = {
+        "name": "small-blocks",
+        "strategy": "blocks",
+        "instruments": [{"name": "one"}, {"name": "two"}],
+        "network": {**network, **own, **changes},
     }
     return registry.random_checkpoint(ModelConfig.model_validate(data), seed=5)
 
@@ -122,10 +140,12 @@ MODELS = {
     "nade-gaussian": small_nade(
         head={"kind": "gaussian"}, head_hidden=[], kernel_size=3, excitation=None, bias=False, units=20
     ),
+    "blocks": small_blocks(),
+    "blocks-parallel": small_blocks(inside="parallel", block=8, before=8, head={"kind": "gaussian"}, bias=False),
     "flow": small_flow(),
     "flow-logistic": small_flow(head={"kind": "logistics", "components": 1}, kernel_size=1, tone=None),
 }
-WAVENETS_ALONE = ("naive", "fused", "int8", "speculative")
+OF_WAVENETS = ("naive", "fused", "int8", "speculative")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -144,7 +164,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def draws_from(sampler: str, model: str) -> bool:
     """Whether a sampler draws from models of this strategy."""
-    return MODELS[model].config.strategy == "wavenet" or not any(part in sampler for part in WAVENETS_ALONE)
+    return MODELS[model].config.strategy == "wavenet" or not any(part in sampler for part in OF_WAVENETS)
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """Where training starts from."""
 
+from typing import Literal
+
 import pytest
 import torch
 
+from ostinato.models.blocks_network import BlocksNetwork
 from ostinato.models.config import Instrument, ModelConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.nade import Nade
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.networks import make_network
 from ostinato.models.steered import control_features
 from ostinato.models.training.initial import FAINT, QUIET, initialise
-from ostinato.models.training.recipe import instrument_config
+from ostinato.models.training.recipe import BlockPlan, instrument_config
 from ostinato.models.wavenet import WaveNet
 
 ONE = Instrument(name="one", low=60, high=84)
@@ -70,6 +74,25 @@ def test_all_places_of_a_nades_frame_begin_with_one_conditional() -> None:
     assert float(weight.detach().abs().max()) > 0
     assert (bias[:, -2:] == -1).all()  # log-scales
     assert not torch.equal(network.nade.weight[0], network.nade.weight[1])
+
+
+@pytest.mark.parametrize("inside", ["parallel", "nade"])
+def test_blocks_begin_without_a_prediction_and_with_one_conditional_for_all_places(
+    inside: Literal["parallel", "nade"],
+) -> None:
+    config = instrument_config([ONE], name="some", strategy="blocks", plan=BlockPlan(16, inside))
+    torch.manual_seed(0)
+    network = make_network(config)
+    initialise(network, config.instruments)
+    assert isinstance(network, BlocksNetwork)
+    assert network.taps is not None
+    assert not network.taps.weight.any()
+    assert not network.taps.bias.any()
+    bias = network.inside.output["bias"]
+    assert (bias[..., -2:] == -1).all()  # log-scales
+    if isinstance(network.inside, Nade):
+        weight = network.inside.output["weight"]
+        assert torch.equal(weight, weight[:1].expand_as(weight))
 
 
 def test_without_a_tone_the_samples_themselves_begin_quiet() -> None:

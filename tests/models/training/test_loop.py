@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.models.config import Instrument, ModelConfig
+from ostinato.models.config import Instrument, ModelConfig, SteeredConfig
 from ostinato.models.registry import random_checkpoint, random_config
 from ostinato.models.training.budget import Budget, learning_rate
 from ostinato.models.training.crops import CropPlan
@@ -27,6 +27,17 @@ def tiny_nade() -> ModelConfig:
     """As `tiny`, over frames."""
     plain = random_config("tiny").model_dump()
     return ModelConfig.model_validate({**plain, "strategy": "nade", "network": {**plain["network"], "units": 12}})
+
+
+def tiny_blocks(inside: str) -> ModelConfig:
+    """As `tiny`, over blocks of a quarter of a hop."""
+    plain = random_config("tiny").model_dump(by_alias=True)
+    steered = {n: v for n, v in plain["network"].items() if n in {*SteeredConfig.model_fields, "global"}}
+    own = {
+        "block": 16, "before": 16, "width": 16, "heads": 2, "kv_heads": 1, "feed_forward": 16, "layers": 1, "window": 8,
+        "inside": inside, "units": 12, "taps": 8,
+    }  # fmt: skip
+    return ModelConfig.model_validate({**plain, "strategy": "blocks", "network": {**steered, **own}})
 
 
 def tiny(*, tone: bool = True) -> ModelConfig:
@@ -65,6 +76,14 @@ def test_a_nade_learns_and_goes_on_where_it_was_interrupted(toy: list[Recording]
     first.save(tmp_path / "state.pt")
     second.resume(tmp_path / "state.pt")
     assert [second.step() for _ in range(3)] == losses[2:5]
+
+
+@pytest.mark.parametrize("inside", ["parallel", "nade"])
+def test_blocks_learn(toy: list[Recording], inside: str) -> None:
+    run = Trainer(tiny_blocks(inside), toy, Budget(steps=40), replace(SETTINGS, learning_rate=4e-3))
+    losses = [run.step() for _ in range(40)]
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.5
+    assert run.network.state_dict()["taps.weight"].any()
 
 
 def test_a_nades_past_is_lightened_when_played(toy: list[Recording]) -> None:

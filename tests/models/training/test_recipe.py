@@ -1,16 +1,25 @@
 """What is trained: one shape, whoever's instruments it plays."""
 
 import math
+from typing import Literal
 
 import pytest
 
-from ostinato.models.config import FlowConfig, Instrument, NadeConfig
+from ostinato.models.config import BlocksConfig, FlowConfig, Instrument, NadeConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
-from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, Strategy, instrument_config, student_config
+from ostinato.models.training.recipe import (
+    HOP,
+    QUIETEST,
+    SAMPLE_RATE,
+    BlockPlan,
+    Strategy,
+    instrument_config,
+    student_config,
+)
 from ostinato.models.wavenet import WaveNet
 
-STRATEGIES: list[Strategy] = ["nade", "wavenet"]
+STRATEGIES: list[Strategy] = ["nade", "wavenet", "blocks"]
 INSTRUMENTS = [Instrument(name=f"number {i}", low=40 + i, high=80) for i in range(8)]
 
 
@@ -52,7 +61,7 @@ def test_the_tone_alone_knows_the_phase(count: int) -> None:
 
 
 def test_a_nade_is_smaller_and_is_steered_as_the_wavenet_is() -> None:
-    config, plain = (instrument_config(INSTRUMENTS, name="some", strategy=s) for s in STRATEGIES)
+    config, plain = (instrument_config(INSTRUMENTS, name="some", strategy=s) for s in STRATEGIES[:2])
     assert isinstance(config.network, NadeConfig)
     assert config.strategy == "nade"
     assert config.network.steering_shapes() == plain.network.steering_shapes()
@@ -71,6 +80,26 @@ def test_a_student_is_steered_as_its_model_and_looks_at_every_bit_of_a_place_twi
     assert sorted(config.network.splits) == [(bit, moves_set) for bit in range(6) for moves_set in (False, True)]
     assert config.network.macs_per_sample < plain.network.macs_per_sample / 10
     assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
+
+
+@pytest.mark.parametrize("inside", ["parallel", "nade"])
+def test_longer_blocks_cost_less_a_sample_and_are_steered_as_the_wavenet_is(
+    inside: Literal["parallel", "nade"],
+) -> None:
+    plain = instrument_config(INSTRUMENTS, name="some").network
+    costs = []
+    for block in (1, 4, 16, 64):
+        config = instrument_config(INSTRUMENTS, name="some", strategy="blocks", plan=BlockPlan(block, inside))
+        network = config.network
+        assert isinstance(network, BlocksConfig)
+        assert (config.strategy, network.block, network.inside) == ("blocks", block, inside)
+        assert network.steering_shapes() == plain.steering_shapes()
+        assert 4 * sum(math.prod(shape) for shape in network.shapes.values()) < 10**6
+        assert network.receptive_field < 0.1 * SAMPLE_RATE
+        assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == network.shapes
+        costs.append(network.macs_per_sample)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] < plain.macs_per_sample / 4
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -1,0 +1,106 @@
+"""Random transformers over blocks: the kernel draws what the parallel forward says, whoever its neighbours are."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.native import _kernel
+from ostinato.models.sampling.contract import Sampler, Snapshot
+from ostinato.models.sampling.native import NativeSampler, kernel_shape
+from ostinato.models.sampling.torch_sampler import TorchSampler
+from tests.models.sampling.networks import blocks_checkpoints, controls_for, forward_in_double, frames_for
+
+ISAS = _kernel.isas()
+KEY = 0xDEADBEEFCAFEBABE
+CLOCK = 24  # bytes into a slot, behind its key, phase and shape
+
+
+@settings(max_examples=15, deadline=None)
+@given(checkpoint=blocks_checkpoints(), seed=st.integers(0, 99))
+def test_probe_equals_the_parallel_forward(checkpoint: Checkpoint, seed: int) -> None:
+    frames = frames_for(checkpoint.config, 90)
+    controls = controls_for(checkpoint.config, 1, frames, seed)[0]
+    samples = frames * checkpoint.config.network.hop
+    forced = (np.random.default_rng(seed).standard_normal(samples) * 0.2).astype(np.float32)
+    expected = forward_in_double(checkpoint, KEY, controls, forced).numpy()
+    samplers: list[Sampler] = [TorchSampler(checkpoint, 2), *(NativeSampler(checkpoint, 2, isa) for isa in ISAS)]
+    for sampler in samplers:
+        sampler.reset(1, KEY)
+        found = sampler.probe(1, controls, forced)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * max(1.0, float(np.abs(expected).max())))
+
+
+@settings(max_examples=10, deadline=None)
+@given(checkpoint=blocks_checkpoints(), data=st.data())
+def test_no_bit_depends_on_neighbours_order_threads_or_calls(checkpoint: Checkpoint, data: st.DataObject) -> None:
+    """Streams advanced alone equal the same streams advanced together, in any order, cut anywhere."""
+    isa, streams = data.draw(st.sampled_from(ISAS)), data.draw(st.integers(2, 19))
+    hop, frames = checkpoint.config.network.hop, frames_for(checkpoint.config, 60) + 1
+    controls = controls_for(checkpoint.config, streams, frames)
+    alone, expected = NativeSampler(checkpoint, 1, isa), []
+    for stream in range(streams):
+        alone.reset(0, KEY + stream)
+        expected.append(alone.advance([0], controls[stream : stream + 1])[0])
+    pool = NativeSampler(checkpoint, streams, isa, data.draw(st.integers(1, 3)))
+    slots = data.draw(st.permutations(range(streams)))
+    for stream, slot in enumerate(slots):
+        pool.reset(slot, KEY + stream)
+    cut, found = data.draw(st.integers(0, frames)), np.empty((streams, frames * hop), dtype=np.float32)
+    for part in (slice(0, cut), slice(cut, frames)):
+        order, middle = data.draw(st.permutations(range(streams))), data.draw(st.integers(0, streams))
+        samples = slice(part.start * hop, part.stop * hop)
+        for rows in (list(order[:middle]), list(order[middle:])):
+            found[rows, samples] = pool.advance([slots[row] for row in rows], controls[rows][:, part])
+    np.testing.assert_array_equal(found, np.stack(expected))
+
+
+@pytest.mark.skipif(len({"avx512", "avx2"} & set(ISAS)) < 2, reason="needs both AVX-512 and AVX2")
+@settings(max_examples=5, deadline=None)
+@given(checkpoint=blocks_checkpoints())
+def test_float32_agrees_to_the_bit_where_sums_are_fused(checkpoint: Checkpoint) -> None:
+    controls, outs = controls_for(checkpoint.config, 3, 4), []
+    for isa in ("avx512", "avx2"):
+        sampler = NativeSampler(checkpoint, 3, isa)
+        for slot in range(3):
+            sampler.reset(slot, KEY + slot)
+        outs.append(sampler.advance([0, 1, 2], controls))
+    np.testing.assert_array_equal(outs[0], outs[1])
+
+
+@settings(max_examples=5, deadline=None)
+@given(checkpoint=blocks_checkpoints(), hops=st.sampled_from([2**40 + 1, 2**52 + 3]))
+def test_a_stream_of_any_age_attends_as_in_its_first_second(checkpoint: Checkpoint, hops: int) -> None:
+    """Once a window has passed, what is drawn next is the same at a clock that no float32 could count."""
+    net = checkpoint.config.network
+    frames = -(-net.receptive_field // net.hop) + 2
+    controls = controls_for(checkpoint.config, 1, frames)[0]
+    forced = (np.random.default_rng(1).standard_normal(frames * net.hop) * 0.2).astype(np.float32)
+    samplers: list[Sampler] = [TorchSampler(checkpoint, 1), *(NativeSampler(checkpoint, 1, isa) for isa in ISAS)]
+    for sampler in samplers:
+        last = []
+        for clock in (0, hops * net.hop):
+            sampler.reset(0, KEY)
+            sampler.restore(0, at_clock(sampler.snapshot(0), clock))
+            last.append(sampler.probe(0, controls, forced)[-net.hop :])
+        np.testing.assert_allclose(last[1], last[0], rtol=0, atol=2e-5 * max(1.0, float(np.abs(last[0]).max())))
+
+
+def at_clock(state: Snapshot, clock: int) -> Snapshot:
+    """The state of a stream, so many samples after its reset."""
+    if "clock" in state.arrays:
+        return Snapshot(state.engine, {**state.arrays, "clock": np.asarray(clock, dtype=np.int64)})
+    header = state.arrays["state"].copy()
+    header[CLOCK : CLOCK + 8] = np.frombuffer(np.int64(clock).tobytes(), dtype=np.uint8)
+    return Snapshot(state.engine, {"state": header})
+
+
+@settings(max_examples=5, deadline=None)
+@given(checkpoint=blocks_checkpoints())
+def test_what_the_kernel_cannot_run_is_refused_by_name(checkpoint: Checkpoint) -> None:
+    less = {name: tensor for name, tensor in checkpoint.tensors.items() if name != "inside.output.bias"}
+    with pytest.raises(ValueError, match=r"tensors: inside\.output\.bias is missing"):
+        _kernel.Pool(kernel_shape(checkpoint.config), {**less}, 1)
+    with pytest.raises(ValueError, match="strategy: 'blocks' has no kernel in int8"):
+        _kernel.Pool(kernel_shape(checkpoint.config), {**checkpoint.tensors}, 1, "", "int8")
