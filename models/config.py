@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from ostinato.models.hybrid_config import HybridConfig
 from ostinato.models.nade_config import NadeConfig
 from ostinato.models.network import (
     ExcitationConfig,
@@ -32,8 +33,8 @@ from ostinato.models.network import (
 )
 
 __all__ = [
-    "PARALLEL", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "Instrument",
-    "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
+    "PARALLEL", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "HybridConfig",
+    "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
     "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
 ]  # fmt: skip
@@ -77,10 +78,12 @@ class WaveNetConfig(StackConfig):
         return shapes
 
 
-NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig]]] = {"wavenet": WaveNetConfig, "nade": NadeConfig}
+NetworkConfig: TypeAlias = WaveNetConfig | NadeConfig | HybridConfig
+
+NETWORKS: Final[dict[str, type[NetworkConfig]]] = {"wavenet": WaveNetConfig, "nade": NadeConfig, "hybrid": HybridConfig}
 """The network of each strategy."""
 
-PARALLEL: Final[tuple[str, ...]] = ()
+PARALLEL: Final[tuple[str, ...]] = ("hybrid",)
 """Strategies that draw a hop at once; the others draw one sample after another."""
 
 
@@ -98,13 +101,13 @@ class ModelConfig(Frozen):
     """A servable model: the network, and what a listener needs to know of it."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    strategy: Literal["wavenet", "nade"] = "wavenet"
+    strategy: Literal["wavenet", "nade", "hybrid"] = "wavenet"
     licence: str = "Apache-2.0"
     description: str = ""
     release_s: float = Field(default=0.3, gt=0.0, le=10.0)  # how long a voice lives after note.off
     temperature: float = Field(default=1.0, ge=0.0, le=2.0)  # the default
     instruments: tuple[Instrument, ...] = (Instrument(name="default"),)
-    network: WaveNetConfig | NadeConfig
+    network: NetworkConfig
 
     @field_validator("network", mode="before")
     @classmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ostinato.models.autoregressive import AutoregressiveNetwork
-from ostinato.models.config import PARALLEL, ConfigError, ModelConfig, NadeConfig
+from ostinato.models.config import PARALLEL, ConfigError, HybridConfig, ModelConfig, NadeConfig
+from ostinato.models.hybrid_network import HybridNetwork
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.parallel import ParallelNetwork
 from ostinato.models.steered import SteeredNetwork
@@ -24,4 +25,6 @@ def make_autoregressive(config: ModelConfig) -> AutoregressiveNetwork:
 
 def make_parallel(config: ModelConfig) -> ParallelNetwork:
     """One that draws a hop at once. Raises ConfigError where the strategy is another."""
+    if isinstance(config.network, HybridConfig):
+        return HybridNetwork(config.network)
     raise ConfigError(f"strategy: {config.strategy!r} draws one sample after another")

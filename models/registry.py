@@ -11,6 +11,7 @@ from ostinato.models.calibration import assumed
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint
 from ostinato.models.config import (
     ExcitationConfig,
+    HybridConfig,
     LocalConditioning,
     LogisticsHead,
     ModelConfig,
@@ -109,6 +110,12 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 16
         tensors[name] = (generator.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
     network = config.network
+    if isinstance(network, HybridConfig):
+        tensors["decoder.output.weight"] *= np.float32(0.3)
+        tensors["tone.weight"] *= np.float32(0.1)
+        tensors["tone.bias"][: network.harmonics] -= np.float32(5.0)
+        tensors["tone.bias"][-1] -= np.float32(5.0)
+        return Checkpoint(config, tensors)
     last = "nade.output" if isinstance(network, NadeConfig) else f"head.{len(network.head_widths) - 2}"
     if network.head.kind != "mu_law":
         tensors[f"{last}.weight"] *= np.float32(0.02)

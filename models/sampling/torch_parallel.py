@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import increment
@@ -48,9 +49,9 @@ class TorchParallelSampler(TorchPool):
         active, note = buffers.active, buffers.frames[:, FRAME.index("note")]
         steering = network.steer(buffers.frames)
         temperature = buffers.frames[:, FRAME.index("temperature"), None]
-        noise = standard_normal(self._uniforms(net.hop)) * temperature  # [slots, hop]
+        normals = self._normals() * temperature  # [slots, hop + latents]
         step = increment(note, net.sample_rate)
-        drawn = network.draw_hop(state.network, active, steering, noise)
+        drawn = network.draw_hop(state.network, active, steering, normals)
         samples = drawn.left
         if drawn.amplitudes is not None and steering.tone is not None:
             phase = state.phase[:, None] + step[:, None] * torch.arange(net.hop, device=self._device)
@@ -61,6 +62,15 @@ class TorchParallelSampler(TorchPool):
         buffers.heard.copy_(torch.cat((state.output[:, None], samples), dim=1) @ self._decay)
         state.output.copy_(torch.where(active, buffers.heard[:, -1], state.output))
         state.phase.add_(torch.where(active, step * net.hop, torch.zeros_like(step)))
+
+    def _normals(self) -> Tensor:
+        """Of the next hop's samples, and behind them of its latents where there are any: [slots, hop + latents]."""
+        net = self.config.network
+        of_samples = standard_normal(self._uniforms(net.hop))
+        if not net.latent_draws:
+            return of_samples
+        pairs = self._words(1, 2 * net.latent_draws, noise.PURPOSE_LATENT).reshape(self.slots, net.latent_draws, 2)
+        return torch.cat((of_samples, standard_normal(pairs)), dim=1)
 
 
 def decay(pre_emphasis: float, hop: int, device: torch.device) -> Tensor:
