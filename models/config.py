@@ -34,8 +34,8 @@ from ostinato.models.network import (
 
 __all__ = [
     "PARALLEL", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig", "HybridConfig",
-    "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig", "SteeredConfig",
-    "ToneConfig",
+    "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig",
+    "SteeredConfig", "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
 ]  # fmt: skip
 

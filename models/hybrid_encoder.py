@@ -6,6 +6,7 @@ power of what is left in bands. A gated causal stack (`wavenet.py`) looks back o
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -69,7 +70,7 @@ class Encoder(nn.Module):
         power = torch.fft.rfft(past * window)[..., 1:].abs().square() / window.square().sum()  # [B, F, length / 2]
         bands = min(BANDS, power.shape[-1])
         edges = [round(i * power.shape[-1] / bands) for i in range(bands + 1)]
-        means = [power[..., a:b].mean(-1) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        means = [power[..., a:b].mean(-1) for a, b in pairwise(edges)]
         return 0.5 * torch.log(torch.stack(means, dim=-1) + FAINT**2)
 
 

@@ -39,8 +39,7 @@ class ParallelNetwork(SteeredNetwork):
 
     @abstractmethod
     def draw_hop(self, state: Any, active: Tensor, steering: Steering, noise: Tensor) -> Drawn:  # noqa: ANN401 (its own)
-        """The next hop of every slot: active bool [slots], noise [slots, hop + latents] (standard normals, times the
-        temperature).
+        """The next hop of every slot: active bool [slots], noise [slots, hop + latents], times the temperature.
 
         Writes the state of active slots, their clocks a hop on; inactive ones keep theirs, and their rows of the
         result mean nothing.
@@ -48,9 +47,7 @@ class ParallelNetwork(SteeredNetwork):
 
     @abstractmethod
     def draw_whole(self, steering: Steering, noise: Tensor) -> Drawn:
-        """Whole sequences from their beginning: steering [B, F, ...], noise [B, F (hop + latents)]. The same, hop by
-        hop.
-        """
+        """Whole sequences from their beginning, the same: steering [B, F, ...], noise [B, F (hop + latents)]."""
 
     def forward(self, frames: Tensor, phase: Tensor, noise: Tensor) -> Tensor:
         """Samples in the model's domain: frames [B, F, len(FRAME)], phase int64 [B, T] -> [B, T].

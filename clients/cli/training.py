@@ -71,7 +71,7 @@ def train(
         typer.Option(callback=within(1e-7, 1.0), help="Of the layers, at its highest. Default: the recipe's."),
     ] = None,
     strategy: Annotated[
-        Literal["wavenet", "nade"], typer.Option(help="What draws the samples. Default: a WaveNet.")
+        Literal["wavenet", "nade", "hybrid"], typer.Option(help="What draws the samples. Default: a WaveNet.")
     ] = "wavenet",
     steering: Annotated[
         str | None, typer.Option(help="A model, by name or folder, whose control network to begin with.")

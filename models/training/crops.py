@@ -41,6 +41,8 @@ class Crops:
     frames: Tensor  # float32 [B, T / hop, len(FRAME)]
     phase: Tensor  # int64 [B, T]
     counted: Tensor  # float32 [B, T]: 1 where the loss counts
+    log_levels: Tensor  # float32 [B, T / hop, K]: of the harmonics heard, as in `Hops`
+    phases: Tensor  # float32 [B, T / hop, K], radians
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,14 @@ class Corpus:
         hops = torch.arange(samples // self.hop, device=device)
         before = self._audio[(at - 1).clamp(min=0)] * (start > 0)
         counted = (start == 0) | (ramp >= field - 1)
+        hop = at // self.hop + hops  # [B, T / hop]
         return Crops(
             audio=torch.cat((before, self._audio[at + ramp]), dim=1),
-            frames=self._frames[at // self.hop + hops],
+            frames=self._frames[hop],
             phase=self._phase[at + ramp],
             counted=counted.float(),
+            log_levels=self._log_levels[hop].float(),
+            phases=self._phases[hop].float(),
         )
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import PARALLEL
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.sampling.choose import PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Sampler
@@ -82,7 +83,7 @@ def evaluate(
             notes=measured,
             bends=measure_bends(sampler, notes_to_bend(cases, plan.bent), kinds, warmth, plan.seed),
             held=measure_held(sampler, notes_to_hold(cases, plan.held), warmth, plan.seed),
-            bits=likelihoods(network_of(checkpoint, sampler.build.precision), cases, plan.likely),
+            bits=bits_of_notes(checkpoint, sampler.build.precision, cases, plan.likely),
             kinds=kinds,
         )
         network = checkpoint.config.network
@@ -189,6 +190,15 @@ def _spread_over_range(cases: Sequence[Case], count: int) -> list[Note]:
         middle = own[len(own) // 2].velocity
         notes += spread_out([n for n in own if n.velocity == middle], count, lambda n: n.key)
     return notes
+
+
+def bits_of_notes(
+    checkpoint: Checkpoint, precision: str, cases: Sequence[Case], count: int
+) -> dict[tuple[str, str], dict[str, float]]:
+    """The `likelihoods` of a checkpoint; nothing where its strategy has no density of samples."""
+    if checkpoint.config.strategy in PARALLEL:
+        return {}
+    return likelihoods(network_of(checkpoint, precision), cases, count)
 
 
 def likelihoods(

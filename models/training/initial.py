@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.models.config import HeadConfig, Instrument
 from ostinato.models.controls import FEATURES
+from ostinato.models.hybrid_network import HybridNetwork
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.steered import SteeredNetwork
 from ostinato.models.wavenet import WaveNet
@@ -24,7 +25,10 @@ def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> 
     """Set the scales of the head and of the tone, and the steps of the control network."""
     if isinstance(network, NadeNetwork):
         start_alike(network)
-    start_quiet(network)
+    if isinstance(network, HybridNetwork):
+        start_as_stated(network)
+    else:
+        start_quiet(network)
     if network.tone is not None:
         start_faint(network.tone)
     if network.local is not None:
@@ -40,6 +44,14 @@ def start_alike(network: NadeNetwork) -> None:
     """
     for weight in network.nade.output.values():
         weight[:] = weight[:1].clone()
+
+
+def start_as_stated(network: HybridNetwork) -> None:
+    """Begin with latents that hardly move what is stated."""
+    output = network.decoder["output"]
+    assert isinstance(output, nn.Linear)
+    output.weight *= 0.1
+    output.bias.zero_()
 
 
 def start_quiet(network: SteeredNetwork) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
 from ostinato.models.config import (
     ExcitationConfig,
+    GaussianHead,
     GlobalConditioning,
+    HybridConfig,
     Instrument,
     LocalConditioning,
     LogisticsHead,
@@ -17,9 +19,9 @@ from ostinato.models.config import (
     WaveNetConfig,
 )
 
-Strategy: TypeAlias = Literal["wavenet", "nade"]
+Strategy: TypeAlias = Literal["wavenet", "nade", "hybrid"]
 
-TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4}
+TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4, "hybrid": 1.0}
 """About where the default instruments are as noisy as their recordings, in the mean."""
 RELEASE_S: Final = 0.3
 QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
@@ -44,7 +46,7 @@ def instrument_config(
         release_s=RELEASE_S,
         temperature=TEMPERATURES[strategy],
         instruments=tuple(instruments),
-        network=wavenet(len(instruments)) if strategy == "wavenet" else nade(len(instruments)),
+        network=RECIPES[strategy](len(instruments)),
     )
 
 
@@ -83,6 +85,36 @@ def nade(instruments: int) -> NadeConfig:
         tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
     )
+
+
+def hybrid(instruments: int) -> HybridConfig:
+    """Latents at 689 Hz; the stack over them reaches back 31 hops, 45 ms, and each remembers itself for longer."""
+    return HybridConfig(
+        sample_rate=SAMPLE_RATE,
+        hop=HOP,
+        residual_channels=32,
+        skip_channels=64,
+        layers=5,
+        dilation_cycle=(1, 2, 4, 8, 16),
+        head_hidden=(64,),
+        head=GaussianHead(log_scale_min=QUIETEST),
+        local=LocalConditioning(hidden=(256, 256), channels=32),
+        global_=voices(instruments),
+        tone=ToneConfig(harmonics=64),
+        pre_emphasis=0.85,
+        latents=16,
+        decoder_units=128,
+        cepstrum=32,
+        taps=64,
+    )
+
+
+RECIPES: Final[dict[Strategy, Callable[[int], WaveNetConfig | NadeConfig | HybridConfig]]] = {
+    "wavenet": wavenet,
+    "nade": nade,
+    "hybrid": hybrid,
+}
+"""The network of each strategy for so many instruments."""
 
 
 def voices(instruments: int) -> GlobalConditioning | None:
