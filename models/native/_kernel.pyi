@@ -22,6 +22,7 @@ class Shape:
     global_entries: int
     global_channels: int
     window: int
+    strategy: str
     units: int
     parameters: int
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, NadeConfig, WaveNetConfig
+from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, NadeConfig
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -75,7 +75,7 @@ class NativeSampler:
         if isa and isa not in there:
             raise SamplerError(f"isa: {isa!r} does not run here; there is {', '.join(there)}")
         tensors = {**checkpoint.tensors, **(integers(checkpoint) if precision == "int8" else {})}
-        shape = kernel_shape(self.config.network, window)
+        shape = kernel_shape(self.config, window)
         self._pool = _kernel.Pool(shape, tensors, slots, isa, precision, threads)
         self._precision: Final = precision
 
@@ -144,9 +144,11 @@ class NativeSampler:
             raise SamplerError(f"state: {error}") from error
 
 
-def kernel_shape(network: WaveNetConfig | NadeConfig, window: int = 0) -> _kernel.Shape:
-    """The network as the kernel wants it: plain numbers, 0 or an empty list for what it lacks."""
+def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
+    """A model's network as the kernel wants it: plain numbers, 0 or an empty list for what it lacks."""
+    network = config.network
     shape, head = _kernel.Shape(), network.head
+    shape.strategy = config.strategy
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
     shape.residual, shape.skip = network.residual_channels, network.skip_channels
     shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)

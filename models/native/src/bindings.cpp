@@ -219,6 +219,7 @@ NB_MODULE(_kernel, m) {
       .def_rw("global_entries", &ostinato::Shape::global_entries)
       .def_rw("global_channels", &ostinato::Shape::global_channels)
       .def_rw("window", &ostinato::Shape::window)
+      .def_rw("strategy", &ostinato::Shape::strategy)
       .def_rw("units", &ostinato::Shape::units)
       .def_rw("parameters", &ostinato::Shape::parameters);
   nb::class_<BoundPool>(m, "Pool")

@@ -12,6 +12,7 @@
 #include "integer_stack.hpp"
 #define OSTINATO_PRECISION int8
 #else
+#include "at_once.hpp"
 #include "nade.hpp"
 #include "stack.hpp"
 #define OSTINATO_PRECISION float32
@@ -150,10 +151,10 @@ float judge_one(const Model& m, const float* parameters, const Model& draft, con
 
 #ifdef OSTINATO_INT8
 constexpr int levels_together = together<Level>, levels_raised = raised;
-constexpr decltype(&advance<BySample>) advance_nade = nullptr; // has none
+#define OSTINATO_FLOATS_ALONE(advance) nullptr
 #else
 constexpr int levels_together = 0, levels_raised = 0; // has none
-constexpr auto advance_nade = advance<ByFrame>;
+#define OSTINATO_FLOATS_ALONE(advance) advance
 #endif
 
 #define OSTINATO_TEXT_OF(x) #x
@@ -162,8 +163,7 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         OSTINATO_TEXT(OSTINATO_PRECISION),
                         levels_together,
                         levels_raised,
-                        advance<BySample>,
-                        advance_nade,
+                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>)},
                         speculate,
                         evaluate,
                         sample,

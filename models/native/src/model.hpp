@@ -77,7 +77,15 @@ struct Nade {
 
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
+// What draws the samples of a hop.
+enum class Strategy : std::int32_t { wavenet, nade };
+constexpr int strategies = 2;
+
+// Whether all samples of a hop are drawn at once (at_once.hpp), and not each from the one before it.
+constexpr bool draws_at_once(Strategy strategy) { return strategy > Strategy::nade; }
+
 struct Model {
+  Strategy strategy;
   std::int32_t sample_rate, hop, residual, skip, layers, past_taps; // residual and skip are padded
   std::int32_t harmonics;                // at the input
   std::int32_t tone_harmonics, tone_row; // 0 without a tone; the row is padded
@@ -88,7 +96,7 @@ struct Model {
   const Matrix* local;         // local_layers of them, 0 without a control network
   Matrix tone;                 // last hidden layer -> levels, phases, log-scale, each padded; none without a tone
   const float* global_entries_table; // [entries][channels]
-  Matrix condition;            // C -> layers x 2 residual, every layer's bias folded in
+  Matrix condition;            // C -> what it adds, side by side: of a stack layers x 2 residual, biases folded in
   Matrix excitation;           // 2 harmonics -> residual, the input's bias folded in; of a NADE -> units, no bias
   const float* input;          // [residual]: the last sample's column of the input layer
   const Layer* layer;                // of float32
@@ -139,7 +147,7 @@ struct Scratch {
   Held* held;        // [group]
   float* narrow[2];  // [group][widest activation of the control network]: layers read the one and write the other
   float* amplitudes; // [group][3 tone rows]: of sines, of cosines, the log-scale
-  float* condition;  // [group][layers * 2 residual]
+  float* condition;  // [group][what the condition adds]
   float* waves;      // [block][2 harmonics padded]
   float* tone;       // [group][block]
   float* entry;      // [group][block][residual]: the input layer without the last sample; of a NADE [units]
@@ -151,6 +159,7 @@ struct Scratch {
   float* read[2];    // [group][widest head layer]
   float* units;      // [group][units]: of a NADE, the hidden units of one sample
   float* drawn;      // [group][head parameters]: of a NADE
+  float* left;       // [group][hop]: of strategies that draw a hop at once, what is added to the tone
   float* choice;     // [group][block]: uniform that chooses a level or component, or its logit
   float* spread;     // [group][block]: standardised deviation from its centre
   std::int32_t* past_sums; // [layers][rows][2 residual]; of int8
@@ -179,8 +188,8 @@ struct Kernel {
   const char* precision;
   std::int32_t together; // levels of 8 bits that are multiplied as one word
   std::int32_t raised;   // what is added to each of them
-  void (*advance)(const Model&, const Scratch&, const Stream* streams, int count, int frames);
-  void (*advance_nade)(const Model&, const Scratch&, const Stream* streams, int count, int frames); // of float32
+  // By strategy; null where there is none for weights of this precision.
+  void (*advance[strategies])(const Model&, const Scratch&, const Stream* streams, int count, int frames);
   // Frames of one stream, by windows of a draft's proposals that the model judges.
   void (*speculate)(const Part& model, const Part& draft, int frames, int window, Tally&);
   // For tests: evaluate a function of vectors.hpp over an array; `count` is a multiple of 16.

@@ -14,6 +14,12 @@ std::int64_t power_of_two(std::int64_t at_least) {
   return length;
 }
 
+Strategy strategy_of(const std::string& name) {
+  if (name == "wavenet") return Strategy::wavenet;
+  if (name == "nade") return Strategy::nade;
+  throw std::invalid_argument("strategy: '" + name + "' has no kernel");
+}
+
 HeadKind head_kind(const std::string& name) {
   if (name == "mu_law") return HeadKind::mu_law;
   if (name == "logistics") return HeadKind::logistics;
@@ -36,7 +42,8 @@ void PackedModel::lay_out_floats(const Shape& shape, const Tensors& tensors, Lay
     if (i > 0) layers_[i - 1].skip = packer.plain(before + ".skip", r, s, shape.bias);
     if (i + 1 < layers) layers_[i].residual = packer.plain(name + ".residual", r, r, shape.bias);
   }
-  layers_.back().skip = packer.plain("layers." + std::to_string(layers - 1) + ".skip", r, s, shape.bias);
+  if (layers)
+    layers_.back().skip = packer.plain("layers." + std::to_string(layers - 1) + ".skip", r, s, shape.bias);
   for (std::size_t i = 0; i + 1 < shape.head_widths.size(); ++i) {
     const int inputs = shape.head_widths[i], outputs = shape.head_widths[i + 1];
     const bool context = shape.units && i + 2 == shape.head_widths.size();
@@ -52,7 +59,7 @@ void PackedModel::lay_out_floats(const Shape& shape, const Tensors& tensors, Lay
 void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& layout) {
   Packer packer(shape, tensors, layout);
   local_.clear();
-  if (shape.units) {
+  if (model_.strategy == Strategy::nade) {
     lay_out_nade(shape, tensors, layout);
   } else {
     model_.excitation = packer.excitation();
@@ -80,13 +87,17 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
 
 PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kernel& kernel)
     : together_(kernel.together), raised_(kernel.raised) {
-  if (shape.dilations.empty() || shape.head_widths.size() < 2) throw std::invalid_argument("shape: no layers");
+  model_.strategy = strategy_of(shape.strategy);
+  if (!kernel.advance[static_cast<int>(model_.strategy)])
+    throw std::invalid_argument("strategy: '" + shape.strategy + "' has no kernel in " + kernel.precision);
+  const bool stack = model_.strategy == Strategy::wavenet || model_.strategy == Strategy::nade;
+  if (stack && (shape.dilations.empty() || shape.head_widths.size() < 2))
+    throw std::invalid_argument("shape: no layers");
   if (shape.tone_harmonics && (shape.local_widths.size() < 2 || shape.head == "mu_law"))
     throw std::invalid_argument("tone_harmonics: " + std::to_string(shape.tone_harmonics) +
                                 ", and no control network states them or the head has no means");
-  if (shape.units && (shape.units != shape.head_widths.back() || together_))
-    throw std::invalid_argument("units: " + std::to_string(shape.units) +
-                                ", and head_widths end in another width or the weights are int8");
+  if (shape.units && shape.units != shape.head_widths.back())
+    throw std::invalid_argument("units: " + std::to_string(shape.units) + ", and head_widths end in another width");
   model_.sample_rate = shape.sample_rate;
   model_.hop = shape.hop;
   model_.residual = padded(shape.residual, pad_outputs);
@@ -99,7 +110,7 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
   model_.local_layers = static_cast<std::int32_t>(shape.local_widths.size());
   model_.global_entries = shape.global_entries;
   model_.global_channels = shape.global_channels;
-  model_.head_layers = static_cast<std::int32_t>(shape.head_widths.size() - 1);
+  model_.head_layers = std::max(static_cast<std::int32_t>(shape.head_widths.size()) - 1, 0);
   model_.parameters = shape.parameters;
   model_.nade.units = padded(shape.units, pad_outputs);
   model_.head = head_kind(shape.head);

@@ -16,8 +16,9 @@ inline int padded(int width, int to) { return (width + to - 1) / to * to; }
 
 // A network as its config names it, widths as they are.
 struct Shape {
+  std::string strategy; // as models/config.py names it
   int sample_rate, hop, residual, skip, kernel_size;
-  std::vector<int> dilations; // one a layer
+  std::vector<int> dilations; // one a layer; empty where there is no stack
   bool bias;
   std::vector<int> head_widths; // from the skip sum to the head parameters
   std::string head;             // mu_law, logistics, gaussian
@@ -25,7 +26,7 @@ struct Shape {
   std::vector<int> local_widths; // of the control network's layers, the condition last; empty where there is none
   int harmonics, tone_harmonics, global_entries, global_channels; // 0 where there is none
   int window; // most samples of one stream that are scored at once; 0 where each waits for the one before
-  int units;      // of a NADE over frames, where head_widths end; 0 where each sample runs the stack
+  int units;      // of a NADE, where head_widths end; 0 where there is none
   int parameters; // of the head
 };
 

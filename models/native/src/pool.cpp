@@ -26,7 +26,7 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
   for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
   for (int width : shape.head_widths) mix(width);
-  for (char letter : shape.head + precision) mix(letter);
+  for (char letter : shape.strategy + shape.head + precision) mix(letter);
   mix(static_cast<std::int64_t>(shape.pre_emphasis * 1e6f));
   return hash;
 }
@@ -87,6 +87,7 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
   if (window_) s.proposed = layout.take(std::size_t{block_samples} * s.read_row);
   s.units = layout.take(group * m.nade.units);
   s.drawn = layout.take(m.nade.units ? group * m.nade.output->outputs : 0);
+  s.left = layout.take(draws_at_once(m.strategy) ? group * static_cast<std::size_t>(m.hop) : 0);
   s.choice = layout.take(group * block_samples);
   s.spread = layout.take(group * block_samples);
   return s;
@@ -120,8 +121,9 @@ bool Pool::restore(int slot, std::span<const std::byte> from) {
 
 // How many threads a call is shared among. A stream is drawn by one: its layers wait for each other.
 int Pool::parts(int streams, int frames) const {
-  const Model& m = packed_.model(); // a NADE reads each of its weights once a hop
-  const double read = static_cast<double>(packed_.weight_bytes()) * streams * frames * (m.nade.units ? 1 : m.hop);
+  const Model& m = packed_.model();
+  const int runs = m.strategy == Strategy::wavenet ? m.hop : 1; // in which each weight is read, a hop
+  const double read = static_cast<double>(packed_.weight_bytes()) * streams * frames * runs;
   return static_cast<int>(std::clamp(read / worth_waking, 1.0, static_cast<double>(std::min(threads(), streams))));
 }
 
@@ -135,7 +137,7 @@ Stream Pool::stream_of(const Request& request) {
 void Pool::advance(std::span<const Request> requests, int frames) {
   for (std::size_t i = 0; i < requests.size(); ++i) streams_[i] = stream_of(requests[i]);
   const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
-  const auto advance = packed_.model().nade.units ? kernel_->advance_nade : kernel_->advance;
+  const auto advance = kernel_->advance[static_cast<int>(packed_.model().strategy)];
   const auto advance_part = [&](int part) {
     const int first = streams * part / together, end = streams * (part + 1) / together;
     advance(packed_.model(), scratch_[static_cast<std::size_t>(part)], streams_.data() + first, end - first, frames);

@@ -71,7 +71,7 @@ def test_float32_agrees_to_the_bit_where_sums_are_fused(checkpoint: Checkpoint) 
 @settings(max_examples=5, deadline=None)
 @given(checkpoint=nade_checkpoints())
 def test_what_the_kernel_cannot_run_is_refused_by_name(checkpoint: Checkpoint) -> None:
-    shape = kernel_shape(checkpoint.config.network)
+    shape = kernel_shape(checkpoint.config)
     less = {name: tensor for name, tensor in checkpoint.tensors.items() if name != "nade.output.bias"}
     with pytest.raises(ValueError, match=r"tensors: nade\.output\.bias is missing"):
         _kernel.Pool(shape, {**less}, 1)

@@ -245,8 +245,8 @@ def test_binding_refuses_what_it_would_have_to_convert() -> None:
     with pytest.raises(ValueError, match="slots"):
         pool.advance(slots + 2, controls, out)
     with pytest.raises(ValueError, match=r"input\.weight"):
-        _kernel.Pool(kernel_shape(tiny.config.network), {}, 1)
-    shape = kernel_shape(tiny.config.network)
+        _kernel.Pool(kernel_shape(tiny.config), {}, 1)
+    shape = kernel_shape(tiny.config)
     shape.local_widths = []
     with pytest.raises(ValueError, match="tone_harmonics"):
         _kernel.Pool(shape, dict(tiny.tensors), 1)
