@@ -24,6 +24,10 @@ class Shape:
     window: int
     strategy: str
     units: int
+    latents: int
+    decoder_units: int
+    cepstrum: int
+    taps: int
     parameters: int
 
 class Pool:

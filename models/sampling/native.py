@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import GaussianHead, LogisticsHead, ModelConfig, NadeConfig
+from ostinato.models.config import GaussianHead, HybridConfig, LogisticsHead, ModelConfig, NadeConfig
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -154,6 +154,9 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape.kernel_size, shape.dilations = network.kernel_size, list(network.dilations)
     shape.bias, shape.pre_emphasis, shape.amplitude = network.bias, network.pre_emphasis, network.amplitude
     shape.units = network.units if isinstance(network, NadeConfig) else 0
+    if isinstance(network, HybridConfig):
+        shape.latents, shape.decoder_units = network.latents, network.decoder_units
+        shape.cepstrum, shape.taps = network.cepstrum, network.taps
     shape.head, shape.parameters = head.kind, head.parameters
     shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
     shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0

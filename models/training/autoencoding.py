@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import AUDIBLE, frequency
+from ostinato.models.heads import STEP
 from ostinato.models.hybrid_encoder import divergence, reparametrised
 from ostinato.models.hybrid_network import Decoded, HybridNetwork, earlier
 from ostinato.models.shaped_noise import log_spectrum
@@ -126,10 +127,10 @@ def hop_spectra(rest: Tensor, hop: int) -> Tensor:
 
 
 def whittle_nats(decoded: Decoded, power: Tensor, hop: int) -> Tensor:
-    """Of the rest's spectra [B, F', bins]: nats of each of these hops [B, F'], up to a constant."""
+    """Of the rest's spectra [B, F', bins]: nats of each of these hops [B, F'], as of samples of 16-bit levels."""
     hops = power.shape[1]
     length = 2 * (power.shape[-1] - 1)
     stated = log_spectrum(decoded.cepstrum[:, :hops], length) + 2 * decoded.tone.log_scale[:, :hops, None]
     nats = stated + power * torch.exp(-stated)  # [B, F', bins]
     inner = nats.sum(-1) - 0.5 * (nats[..., 0] + nats[..., -1])
-    return inner * (hop / length)
+    return inner * (hop / length) + hop * math.log(math.sqrt(2 * math.pi) / STEP)

@@ -29,7 +29,7 @@ SETTINGS: Final[dict[Strategy, Settings]] = {
     # a sample of it costs a tenth; the lighter its past when played, the less its own noise feeds it
     "nade": Settings(crops=CropPlan(count=8), hops=1024, learning_rate=2e-3, past_weight=0.5),
     # its steps are hops; of standard normals the latents are drawn
-    "hybrid": Settings(crops=CropPlan(count=16, samples=8192), hops=512, learning_rate=2e-3, noise=(0.0, 0.0)),
+    "hybrid": Settings(crops=CropPlan(count=4, samples=8192), hops=512, learning_rate=2e-3, noise=(0.0, 0.0)),
 }
 """How each strategy is trained."""
 

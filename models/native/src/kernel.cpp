@@ -13,6 +13,7 @@
 #define OSTINATO_PRECISION int8
 #else
 #include "at_once.hpp"
+#include "hybrid.hpp"
 #include "nade.hpp"
 #include "stack.hpp"
 #define OSTINATO_PRECISION float32
@@ -163,7 +164,8 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         OSTINATO_TEXT(OSTINATO_PRECISION),
                         levels_together,
                         levels_raised,
-                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>)},
+                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>),
+                         OSTINATO_FLOATS_ALONE(advance_at_once<ByLatents>)},
                         speculate,
                         evaluate,
                         sample,

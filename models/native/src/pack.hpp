@@ -28,6 +28,7 @@ struct Shape {
   int window; // most samples of one stream that are scored at once; 0 where each waits for the one before
   int units;      // of a NADE, where head_widths end; 0 where there is none
   int parameters; // of the head
+  int latents, decoder_units, cepstrum, taps; // of a hybrid; 0 where there is none
 };
 
 // Numbers of one of the types that a tensor may have.
@@ -66,6 +67,7 @@ class PackedModel {
   void lay_out(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_floats(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_nade(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_hybrid(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout);
   void place_rings(const Shape& shape);
 
