@@ -75,14 +75,14 @@ class Encoder(nn.Module):
 
 
 def divergence(mean: Tensor, log_deviation: Tensor, of: tuple[Tensor, Tensor]) -> Tensor:
-    """KL of Gaussians from those of mean and log-deviation `of`, in nats, summed over the last axis: [..., D] -> [...].
+    """KL of Gaussians from those of mean and log-deviation `of`, in nats: [..., D] -> [..., D].
 
     (Kingma and Welling 2014, appendix B, with a prior that is not the standard one.)
     """
     prior_mean, prior_log_deviation = of
     apart = (mean - prior_mean).square() * torch.exp(-2 * prior_log_deviation)
     ratio = log_deviation - prior_log_deviation
-    return 0.5 * (apart + torch.expm1(2 * ratio) - 2 * ratio).sum(-1)
+    return 0.5 * (apart + torch.expm1(2 * ratio) - 2 * ratio)
 
 
 def reparametrised(mean: Tensor, log_deviation: Tensor, normals: Tensor) -> Tensor:
