@@ -23,6 +23,7 @@ from ostinato.models.sampling.contract import (
     Snapshot,
     at_own_temperature,
     check_controls,
+    check_density,
     check_forced,
     check_instruments,
     check_slots,
@@ -118,6 +119,7 @@ class NativeSampler:
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
+        check_density(self.config)
         check_slots([slot], self.slots)
         samples = check_controls(controls, ()) * self.config.network.hop
         check_forced(forced, samples)

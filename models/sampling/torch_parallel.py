@@ -13,7 +13,7 @@ from ostinato.models.controls import FRAME
 from ostinato.models.excitation import increment
 from ostinato.models.networks import make_parallel
 from ostinato.models.parallel import ParallelNetwork, standard_normal
-from ostinato.models.sampling.contract import SamplerError
+from ostinato.models.sampling.contract import check_density
 from ostinato.models.sampling.torch_pool import SlotState, TorchPool, load_weights
 from ostinato.models.tone import tone_between
 
@@ -40,8 +40,8 @@ class TorchParallelSampler(TorchPool):
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Refused: samples that are drawn at once have no parameters of their own."""
-        del slot, controls, forced
-        raise SamplerError(f"probe: a {self.config.strategy} has no density to be probed")
+        check_density(self.config)
+        return super().probe(slot, controls, forced)
 
     @torch.no_grad()
     def _hop(self) -> None:
