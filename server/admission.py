@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from ostinato.server.capacity import Capacity, Claim
-from ostinato.server.limits import SessionLimits
+from ostinato.server.limits import RETRY_AFTER_S, SessionLimits
 from ostinato.server.mailbox import Opening
 from ostinato.server.pacing import block_hops, frame_hops
 from ostinato.server.performance import Performance
 from ostinato.server.pool import Pool
 from ostinato.server.protocol import CloseCode, ProtocolError, SessionStart
 from ostinato.server.session import Session
-
-RETRY_AFTER_S: Final = 5.0
 
 
 class NoRoomError(Exception):

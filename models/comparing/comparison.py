@@ -121,7 +121,7 @@ def run(ways: Sequence[Way], data: Path, plan: Plan, told: Callable[[str], None]
         quality = judge(cases, recordings, _played(way, cases, plan.seed)) if way.plays else None
         config = way.checkpoint.config
         row = (way.name, config.name, config.strategy, way.engine, way.precision, way.checkpoint.parameters)
-        rows.append(Row(*row, cost, likely.get((config.name, way.precision)), quality))
+        rows.append(Row(*row, cost, likely.get((id(way.checkpoint), way.precision)), quality))
     told(BASELINE)
     floor = judge(cases, recordings, [baseline(case) for case in cases])
     return [*rows, Row(BASELINE, BASELINE, BASELINE, None, None, None, None, None, floor)]
@@ -164,13 +164,13 @@ def _cost(sampler: Sampler, quick: bool, alone_us: float, step_us: float, count:
 
 def _likelihoods(
     ways: Sequence[Way], recordings: Sequence[Recording], told: Callable[[str], None]
-) -> dict[tuple[str, str], Likelihood]:
+) -> dict[tuple[int, str], Likelihood]:
     """Of every model that has a density, in every precision, once: a sampler changes nothing of it."""
-    found: dict[tuple[str, str], Likelihood] = {}
+    found: dict[tuple[int, str], Likelihood] = {}
     for way in ways:
-        at = way.checkpoint.config.name, way.precision
+        at = id(way.checkpoint), way.precision  # two models may have one name
         if at not in found and way.checkpoint.config.strategy not in PARALLEL:
-            told(f"how likely {at[0]} ({at[1]}) finds the notes")
+            told(f"how likely {way.checkpoint.config.name} ({way.precision}) finds the notes")
             found[at] = Likelihood(*likelihood(network_of(way.checkpoint, way.precision), recordings))
     return found
 

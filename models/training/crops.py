@@ -73,21 +73,29 @@ class Corpus:
         firsts = np.cumsum([0, *lengths])
         self.spans = [Span(int(f), n, r.release) for f, n, r in zip(firsts, lengths, recordings, strict=False)]
         self._audio = torch.from_numpy(np.concatenate([r.audio for r in recordings])).to(device)
-        self._phase = torch.from_numpy(np.concatenate([r.phase for r in recordings])).to(device)
+        # of 2^64 a turn the upper half, which is all that harmonics take: hours of recordings are in memory
+        upper = [(r.phase >> 32).astype(np.int32) for r in recordings]
+        self._upper_phase = torch.from_numpy(np.concatenate(upper)).to(device)
         self._frames = torch.from_numpy(np.concatenate([r.frames for r in recordings])).to(device)
         self._log_levels, self._phases = self._harmonics([r.note.hertz for r in recordings], config)
 
     def _harmonics(self, pitches: Sequence[float], config: SteeredConfig) -> tuple[Tensor, Tensor]:
         """Levels and phases of every hop, float16 [hops, K]: fine enough, and they are many."""
-        log_levels, phases = [], []
+        count = config.tone.harmonics if config.tone else 0
+        log_levels = self._audio.new_empty((len(self._frames), count), dtype=torch.float16)
+        phases = torch.empty_like(log_levels)
         for span, hertz in zip(self.spans, pitches, strict=True):
             here = slice(span.first, span.first + span.length)
             samples = emphasise(self._audio[here], config.pre_emphasis)
-            count = config.tone.harmonics if config.tone else 0
-            found = demodulate(samples, self._phase[here], hertz, count, hop=config.hop, sample_rate=config.sample_rate)
-            log_levels.append(found.abs().clamp(min=math.exp(SILENT)).log().half())
-            phases.append(found.angle().half())
-        return torch.cat(log_levels), torch.cat(phases)
+            found = demodulate(samples, self._phase(here), hertz, count, hop=config.hop, sample_rate=config.sample_rate)
+            hops = slice(span.first // config.hop, (span.first + span.length) // config.hop)
+            log_levels[hops] = found.abs().clamp(min=math.exp(SILENT)).log().half()
+            phases[hops] = found.angle().half()
+        return log_levels, phases
+
+    def _phase(self, at: slice | Tensor) -> Tensor:
+        """The phase at these samples, int64, 2^64 a turn."""
+        return self._upper_phase[at].long() << 32
 
     def draw(self, plan: CropPlan, field: int, rng: np.random.Generator) -> Crops:
         """A batch of crops for a model with this receptive field."""
@@ -120,7 +128,7 @@ class Corpus:
         return Crops(
             audio=torch.cat((before, self._audio[at + ramp]), dim=1),
             frames=self._frames[hop],
-            phase=self._phase[at + ramp],
+            phase=self._phase(at + ramp),
             counted=counted.float(),
             log_levels=self._log_levels[hop].float(),
             phases=self._phases[hop].float(),

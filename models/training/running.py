@@ -87,6 +87,7 @@ def train(
     if steering is not None:
         settings = replace(settings, tone_rate=settings.tone_rate * SLOWLY)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
+    del dataset  # the trainer holds what it learns from: gigabytes need not be there twice
     if resume:
         trainer.resume(state)
     elif steering is not None:

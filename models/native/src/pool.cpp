@@ -139,16 +139,23 @@ Stream Pool::stream_of(const Request& request) {
   return {slot, amplitudes, rings, request.controls, request.heard, request.forced, request.parameters};
 }
 
+// Each part of a call, a run of its streams, on a thread of its own where that pays and the team is free.
+template <class Work>
+void Pool::share(int streams, int frames, const Work& work) {
+  const int together = parts(streams, frames);
+  const auto run = [&](int part) {
+    work(static_cast<std::size_t>(part), streams * part / together, streams * (part + 1) / together);
+  };
+  if (together < 2 || !team_->share(together, run))
+    for (int part = 0; part < together; ++part) run(part);
+}
+
 void Pool::advance(std::span<const Request> requests, int frames) {
   for (std::size_t i = 0; i < requests.size(); ++i) streams_[i] = stream_of(requests[i]);
-  const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
   const auto advance = kernel_->advance[static_cast<int>(packed_.model().strategy)];
-  const auto advance_part = [&](int part) {
-    const int first = streams * part / together, end = streams * (part + 1) / together;
-    advance(packed_.model(), scratch_[static_cast<std::size_t>(part)], streams_.data() + first, end - first, frames);
-  };
-  if (together > 1 && team_->share(together, advance_part)) return;
-  advance(packed_.model(), scratch_[0], streams_.data(), streams, frames);
+  share(static_cast<int>(requests.size()), frames, [&](std::size_t part, int first, int end) {
+    advance(packed_.model(), scratch_[part], streams_.data() + first, end - first, frames);
+  });
 }
 
 void Pool::speculate(Pool& draft, std::span<const Request> requests, int frames, int window, Tally& tally) {
@@ -161,19 +168,15 @@ void Pool::speculate(Pool& draft, std::span<const Request> requests, int frames,
     streams_[i] = stream_of(requests[i]);
     draft.streams_[i] = draft.stream_of(requests[i]);
   }
-  const int streams = static_cast<int>(requests.size()), together = parts(streams, frames);
   std::fill(tallies_.begin(), tallies_.end(), Tally{});
-  const auto speculate_part = [&](int part) {
-    const std::size_t at = static_cast<std::size_t>(part);
-    for (int i = streams * part / together; i < streams * (part + 1) / together; ++i) {
+  share(static_cast<int>(requests.size()), frames, [&](std::size_t part, int first, int end) {
+    for (int i = first; i < end; ++i) {
       const std::size_t n = static_cast<std::size_t>(i);
-      const Part own{packed_.model(), scratch_[at], streams_[n]};
-      const Part proposing{draft.packed_.model(), draft.scratch_[at], draft.streams_[n]};
-      kernel_->speculate(own, proposing, frames, window, tallies_[at]);
+      const Part own{packed_.model(), scratch_[part], streams_[n]};
+      const Part proposing{draft.packed_.model(), draft.scratch_[part], draft.streams_[n]};
+      kernel_->speculate(own, proposing, frames, window, tallies_[part]);
     }
-  };
-  if (together < 2 || !team_->share(together, speculate_part))
-    for (int part = 0; part < together; ++part) speculate_part(part);
+  });
   for (const Tally& t : tallies_) {
     tally.windows += t.windows;
     tally.proposed += t.proposed;

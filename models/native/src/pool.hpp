@@ -50,6 +50,8 @@ class Pool {
   Scratch lay_out_scratch(Layout& layout) const;
   void make_scratch(int threads);
   int parts(int streams, int frames) const;
+  template <class Work>
+  void share(int streams, int frames, const Work& work);
   Stream stream_of(const Request& request);
 
   const Kernel* kernel_;

@@ -47,7 +47,7 @@ def test_a_crop_is_its_recording_at_that_place(toy: list[Recording], corpus: Cor
     recording, crops = toy[which], cut(corpus, which, start)
     here, hops = slice(start, start + PLAN.samples), slice(start // HOP, (start + PLAN.samples) // HOP)
     np.testing.assert_array_equal(crops.audio[0, 1:], recording.audio[here])
-    np.testing.assert_array_equal(crops.phase[0], recording.phase[here])
+    np.testing.assert_array_equal(crops.phase[0] >> 32, recording.phase[here] >> 32)  # which harmonics take
     np.testing.assert_array_equal(crops.frames[0], recording.frames[hops])
     assert crops.audio[0, 0] == (recording.audio[start - 1] if start else 0.0)
 
