@@ -52,7 +52,7 @@ class Encoder(nn.Module):
         """
         config, count = self.config, self.config.heard_harmonics
         hops = left.unflatten(1, (-1, config.hop))  # type: ignore[no-untyped-call]
-        sine, cosine = lowest(waves, count).unflatten(1, (-1, config.hop)).chunk(2, dim=-1)
+        sine, cosine = lowest(waves, count).reshape(*hops.shape, 2 * count).chunk(2, dim=-1)
         imaginary = -torch.einsum("bft,bftk->bfk", hops, sine) * (2 / config.hop)
         real = torch.einsum("bft,bftk->bfk", hops, cosine) * (2 / config.hop)
         relative = (tone.log_levels - tone.log_scale[..., None])[..., :count].exp()  # stated levels, in scales

@@ -131,7 +131,8 @@ def hop_spectra(rest: Tensor, hop: int) -> Tensor:
     before = length // 2 - hop
     windows = torch.nn.functional.pad(rest, (before, 0)).unfold(1, length, hop)
     shape = torch.hann_window(length, device=rest.device)
-    return torch.fft.rfft(windows * shape).abs().square() / shape.square().sum() + ROUNDING
+    power: Tensor = torch.fft.rfft(windows * shape).abs().square() / shape.square().sum()
+    return power + ROUNDING
 
 
 def whittle_nats(decoded: Decoded, power: Tensor, hop: int) -> Tensor:
