@@ -44,8 +44,8 @@ from ostinato.models.training.losses import (
     tone_distance,
 )
 
-LEVEL_SPREAD: Final = 0.15  # nepers: of the Laplace distribution of levels
-PHASE_CONCENTRATION: Final = 8.0  # of von Mises' of phases
+LEVEL_SPREAD: Final = 0.06  # nepers: of the Laplace distribution of levels
+PHASE_CONCENTRATION: Final = 40.0  # of von Mises' of phases
 INDEPENDENT: Final = 1 / 8  # share of the hops whose demodulated harmonics tell anything new
 FREE_NATS: Final = 0.03  # of a latent, a hop: what it may tell for nothing, else it begins by telling nothing
 WINDOW_HOPS: Final = 4

@@ -24,6 +24,11 @@ if sys.argv[1] == "nade":
     plain = checkpoint.config.model_dump()
     config = {**plain, "strategy": "nade", "network": {**plain["network"], "units": 20}}
     checkpoint = registry.random_checkpoint(ModelConfig.model_validate(config))
+if sys.argv[1] == "hybrid":
+    plain = checkpoint.config.model_dump()
+    own = {"latents": 5, "decoder_units": 20, "head": {"kind": "gaussian"}, "excitation": None}
+    config = {**plain, "strategy": "hybrid", "network": {**plain["network"], **own}}
+    checkpoint = registry.random_checkpoint(ModelConfig.model_validate(config))
 pool = NativeSampler(checkpoint, SLOTS, threads=threads, precision=precision)._pool
 slots = np.arange(SLOTS)
 

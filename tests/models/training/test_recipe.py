@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ostinato.models.config import Instrument, NadeConfig
+from ostinato.models.config import HybridConfig, Instrument, NadeConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
 from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, Strategy, instrument_config
@@ -59,6 +59,16 @@ def test_a_nade_is_smaller_and_is_steered_as_the_wavenet_is() -> None:
     assert config.network.macs_per_sample < plain.network.macs_per_sample / 10
     assert 4 * sum(math.prod(shape) for shape in config.network.shapes.values()) < 10**6
     assert config.network.receptive_field < 0.1 * SAMPLE_RATE
+    assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
+
+
+def test_a_hybrid_is_smaller_still_and_steered_alike() -> None:
+    config = instrument_config(INSTRUMENTS, name="some", strategy="hybrid")
+    assert isinstance(config.network, HybridConfig)
+    plain = instrument_config(INSTRUMENTS, name="some")
+    assert config.network.steering_shapes() == plain.network.steering_shapes()
+    assert config.network.macs_per_sample < plain.network.macs_per_sample / 50
+    assert 4 * sum(math.prod(shape) for shape in config.network.shapes.values()) < 1.5e6
     assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
 
 
