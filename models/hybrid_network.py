@@ -13,11 +13,15 @@ latents are the encoder's (`hybrid_encoder.py`); sampling has no use for it.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ostinato.models.hybrid_config import HybridConfig
@@ -106,6 +110,10 @@ class HybridNetwork(ParallelNetwork):
         gains = moves[..., : 2 * k + 1].clamp(LEAST_GAIN, MOST_GAIN)
         moved = tone.moved(gains[..., :k], moves[..., k : 2 * k], gains[..., 2 * k])
         return Decoded(moved, moves[..., 2 * k + 1 :].clamp(-MOST_CEPSTRUM, MOST_CEPSTRUM))
+
+    def narrow_prior(self, tensors: Mapping[str, NDArray[np.float32]], spread: float) -> None:
+        """Multiply by `spread`, in place in a checkpoint, the deviation that latents are drawn with."""
+        tensors["prior.bias"][self.config.latents :] += math.log(spread)
 
     def silence(self, slots: int, device: torch.device) -> HybridState:
         """The state of so many streams that have drawn nothing."""

@@ -61,6 +61,7 @@ class Settings:
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
     past_weight: float = 0.85  # of what was drawn before when played, against that in training
+    latent_spread: float = 0.5  # of a hybrid's latents when played, against that in training
     noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
@@ -173,11 +174,14 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """The averaged weights, as they are played: with a past that weighs a little less than it did in training.
 
-        Where training left a loop that barely dies out, or met none like it, this one forgets.
+        Where training left a loop that barely dies out, or met none like it, this one forgets. A hybrid's latents are
+        drawn nearer to what is expected of them: in training they bear the encoder's uncertainty too.
         """
         tensors = {name: w.cpu().numpy().copy() for name, w in self.average.items()}
         if isinstance(self.network, AutoregressiveNetwork):
             self.network.lighten_past(tensors, self.settings.past_weight)
+        elif isinstance(self.network, HybridNetwork):
+            self.network.narrow_prior(tensors, self.settings.latent_spread)
         return Checkpoint(self.config, tensors)
 
     def save(self, path: Path) -> None:
