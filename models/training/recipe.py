@@ -21,7 +21,7 @@ from ostinato.models.config import (
 
 Strategy: TypeAlias = Literal["wavenet", "nade", "hybrid"]
 
-TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4, "hybrid": 1.0}
+TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4, "hybrid": 0.6}
 """About where the default instruments are as noisy as their recordings, in the mean."""
 RELEASE_S: Final = 0.3
 QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
