@@ -28,13 +28,14 @@ def test_models_are_listed_with_their_controls(server: Serving) -> None:
     assert httpx.get(f"{server.url}/v1/models/tiny").json() == model
 
 
-def test_a_nade_is_listed_and_played_as_any_other_model() -> None:
-    with serving(models=("nade",)) as server:
+@pytest.mark.parametrize("name", ["nade", "hybrid"])
+def test_other_strategies_are_listed_and_played_as_any_other_model(name: str) -> None:
+    with serving(models=(name,)) as server:
         (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
-        assert (model["id"], model["strategy"], model["engine"]["engine"]) == ("nade", "nade", "native")
+        assert (model["id"], model["strategy"], model["engine"]["engine"]) == (name, name, "native")
         assert model["live_voices"] >= 1
         with Listener(server) as listener:
-            started = listener.start(model="nade", mode="live", duration_s=0.2)
+            started = listener.start(model=name, mode="live", duration_s=0.2)
             heard = started.say(NoteOn(event_id="on", note=60)).hear_out()
         whole(heard)
         assert abs(heard.samples).max() > 0
