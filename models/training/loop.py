@@ -61,7 +61,7 @@ class Settings:
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
     past_weight: float = 0.85  # of what was drawn before when played, against that in training
-    latent_spread: float = 0.5  # of a hybrid's latents when played, against that in training
+    latent_spread: float = 0.2  # of a hybrid's latents when played, against that in training
     noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
