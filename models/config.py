@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ostinato.models.blocks_config import BlocksConfig
 from ostinato.models.flow_config import FlowConfig
+from ostinato.models.hybrid_config import HybridConfig
 from ostinato.models.nade_config import NadeConfig
 from ostinato.models.network import (
     ExcitationConfig,
@@ -34,8 +35,8 @@ from ostinato.models.network import (
 )
 
 __all__ = [
-    "PARALLEL", "BlocksConfig", "ConfigError", "ExcitationConfig", "FlowConfig", "GaussianHead", "GlobalConditioning",
-    "HeadConfig",
+    "PARALLEL", "WITHOUT_DENSITY", "BlocksConfig", "ConfigError", "ExcitationConfig", "FlowConfig", "GaussianHead",
+    "GlobalConditioning", "HeadConfig", "HybridConfig",
     "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig",
     "SteeredConfig", "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
@@ -80,16 +81,22 @@ class WaveNetConfig(StackConfig):
         return shapes
 
 
-NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig] | type[BlocksConfig] | type[FlowConfig]]] = {
+NetworkConfig: TypeAlias = WaveNetConfig | NadeConfig | BlocksConfig | FlowConfig | HybridConfig
+
+NETWORKS: Final[dict[str, type[NetworkConfig]]] = {
     "wavenet": WaveNetConfig,
     "nade": NadeConfig,
     "blocks": BlocksConfig,
     "flow": FlowConfig,
+    "hybrid": HybridConfig,
 }
 """The network of each strategy."""
 
-PARALLEL: Final[tuple[str, ...]] = ("flow",)
+PARALLEL: Final[tuple[str, ...]] = ("flow", "hybrid")
 """Strategies that draw a hop at once; the others draw one sample after another."""
+
+WITHOUT_DENSITY: Final[tuple[str, ...]] = ("hybrid",)
+"""Strategies that can't tell how likely given samples are: what they draw hangs on more than the samples tell."""
 
 
 class Instrument(Frozen):
@@ -106,13 +113,13 @@ class ModelConfig(Frozen):
     """A servable model: the network, and what a listener needs to know of it."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    strategy: Literal["wavenet", "nade", "blocks", "flow"] = "wavenet"
+    strategy: Literal["wavenet", "nade", "blocks", "flow", "hybrid"] = "wavenet"
     licence: str = "Apache-2.0"
     description: str = ""
     release_s: float = Field(default=0.3, gt=0.0, le=10.0)  # how long a voice lives after note.off
     temperature: float = Field(default=1.0, ge=0.0, le=2.0)  # the default
     instruments: tuple[Instrument, ...] = (Instrument(name="default"),)
-    network: WaveNetConfig | NadeConfig | BlocksConfig | FlowConfig
+    network: NetworkConfig
 
     @field_validator("network", mode="before")
     @classmethod

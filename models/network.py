@@ -153,6 +153,11 @@ class SteeredConfig(Frozen):
         return self.global_.channels if self.global_ else 0
 
     @property
+    def latent_draws(self) -> int:
+        """Normals of a hop beside those of its samples: of a network that draws latents."""
+        return 0
+
+    @property
     def amplitude(self) -> float:
         """Largest magnitude of a sample in the model's own domain: 2 where pre-emphasised, else 1."""
         return 2.0 if self.pre_emphasis else 1.0

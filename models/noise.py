@@ -24,6 +24,7 @@ PURPOSE_PHASE: Final = 1  # where a voice's excitation starts
 PURPOSE_KEY: Final = 2  # a session's voice keys
 PURPOSE_PROPOSAL: Final = 3  # what a draft proposes, and whether it is taken
 PURPOSE_RESIDUAL: Final = 4  # what is drawn where it is not
+PURPOSE_LATENT: Final = 5  # a hop's latents, by its first sample
 
 # numpy array or torch tensor of int64; the two share these operators but no nominal type
 Words = Any

@@ -3,7 +3,8 @@
     x(t) = e(t) + s u(t),   u_f = g(noise_f, what is remembered of the hops before, controls)
 
 No sample waits for the one before it: g is a function of noise that is known beforehand. So a hop, or a whole
-recording, is drawn in one go (`draw_whole`), and a stream a hop at a time from a state (`draw_hop`), the same.
+recording, is drawn in one go (`draw_whole`), and a stream a hop at a time from a state (`draw_hop`), the same. A hop's
+noise is that of its samples, and behind it that of its latents where the network draws any.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class ParallelNetwork(SteeredNetwork):
 
     @abstractmethod
     def draw_hop(self, state: Any, active: Tensor, steering: Steering, noise: Tensor) -> Drawn:  # noqa: ANN401 (its own)
-        """The next hop of every slot: active bool [slots], noise [slots, hop] (standard, times the temperature).
+        """The next hop of every slot: active bool [slots], noise [slots, hop + latents], times the temperature.
 
         Writes the state of active slots, their clocks a hop on; inactive ones keep theirs, and their rows of the
         result mean nothing.
@@ -46,10 +47,13 @@ class ParallelNetwork(SteeredNetwork):
 
     @abstractmethod
     def draw_whole(self, steering: Steering, noise: Tensor) -> Drawn:
-        """Whole sequences from their beginning: steering [B, F, ...], noise [B, T]. The same, hop by hop."""
+        """Whole sequences from their beginning, the same: steering [B, F, ...], noise [B, F (hop + latents)]."""
 
     def forward(self, frames: Tensor, phase: Tensor, noise: Tensor) -> Tensor:
-        """Samples in the model's domain: frames [B, F, len(FRAME)], phase int64 [B, T], noise [B, T] -> [B, T]."""
+        """Samples in the model's domain: frames [B, F, len(FRAME)], phase int64 [B, T] -> [B, T].
+
+        noise [B, F (hop + latents)].
+        """
         hop, steering = self.config.hop, self.steer(frames)
         drawn = self.draw_whole(steering, noise)
         if drawn.amplitudes is None or steering.tone is None:

@@ -13,6 +13,7 @@ from ostinato.models.config import (
     BlocksConfig,
     ExcitationConfig,
     FlowConfig,
+    HybridConfig,
     LocalConditioning,
     LogisticsHead,
     ModelConfig,
@@ -111,6 +112,12 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 16
         tensors[name] = (generator.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
     network = config.network
+    if isinstance(network, HybridConfig):
+        tensors["decoder.output.weight"] *= np.float32(0.3)
+        tensors["tone.weight"] *= np.float32(0.1)
+        tensors["tone.bias"][: network.harmonics] -= np.float32(5.0)
+        tensors["tone.bias"][-1] -= np.float32(5.0)
+        return Checkpoint(config, tensors)
     if isinstance(network, FlowConfig):
         for name in tensors:
             if name.endswith(("output.weight", "direct.weight", "shift.weight")):

@@ -40,6 +40,11 @@ class Tone:
         log_levels, phases = _held(outputs[..., :count], -math.inf, LOUDEST), outputs[..., count : 2 * count]
         return cls(log_levels, phases, _held(outputs[..., -1], QUIETEST_SCALE, WIDEST_SCALE))
 
+    def moved(self, log_gains: Tensor, turns: Tensor, log_gain: Tensor) -> Tone:
+        """Levels, phases (radians) and scale moved by so much [..., K], [..., K], [...], within the same bounds."""
+        log_levels = _held(self.log_levels + log_gains, -math.inf, LOUDEST)
+        return Tone(log_levels, self.phases + turns, _held(self.log_scale + log_gain, QUIETEST_SCALE, WIDEST_SCALE))
+
     @property
     def amplitudes(self) -> Tensor:
         """Of sin(k phi), k = 1..K, then of cos(k phi): [..., 2 K]."""

@@ -74,7 +74,7 @@ def train(
         typer.Option(callback=within(1e-7, 1.0), help="Of the layers, at its highest. Default: the recipe's."),
     ] = None,
     strategy: Annotated[
-        Literal["wavenet", "nade", "blocks"], typer.Option(help="What draws the samples. Default: a WaveNet.")
+        Literal["wavenet", "nade", "blocks", "hybrid"], typer.Option(help="What draws the samples. Default: a WaveNet.")
     ] = "wavenet",
     block: Annotated[
         int | None, typer.Option(callback=within(1, 64), help="With --strategy blocks: samples a block. Default: 16.")

@@ -19,6 +19,7 @@ from ostinato.models.benching.rows import hold_torch_to
 from ostinato.models.benching.timing import Stopwatch, steady_frames, time_in_turn
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.comparing.ways import Way
+from ostinato.models.config import WITHOUT_DENSITY
 from ostinato.models.sampling.contract import Sampler
 from ostinato.models.training.choosing import of_each
 from ostinato.models.training.dataset import Dataset, DatasetError, Recording, check_fit, read_dataset
@@ -164,11 +165,11 @@ def _cost(sampler: Sampler, quick: bool, alone_us: float, step_us: float, count:
 def _likelihoods(
     ways: Sequence[Way], recordings: Sequence[Recording], told: Callable[[str], None]
 ) -> dict[tuple[int, str], Likelihood]:
-    """Of every model and precision, once: a sampler changes nothing of it."""
+    """Of every model that has a density, in every precision, once: a sampler changes nothing of it."""
     found: dict[tuple[int, str], Likelihood] = {}
     for way in ways:
         at = id(way.checkpoint), way.precision  # two models may have one name
-        if at not in found:
+        if at not in found and way.checkpoint.config.strategy not in WITHOUT_DENSITY:
             told(f"how likely {way.checkpoint.config.name} ({way.precision}) finds the notes")
             found[at] = Likelihood(*likelihood(weigher_of(way.checkpoint, way.precision), recordings))
     return found

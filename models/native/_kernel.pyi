@@ -43,6 +43,10 @@ class Shape:
     moves_set: list[int]
     coupling_units: int
     coupling_lines: int
+    latents: int
+    decoder_units: int
+    cepstrum: int
+    taps: int
     parameters: int
     blocks: BlocksShape
 

@@ -4,7 +4,8 @@ A sampler owns a fixed pool of slots. Each slot is one stream: its state is rese
 frames, and can be taken out and put back. The promises, each held by the contract suite in
 `tests/models/sampling/test_contract.py`:
 
-- same as the reference: `probe` gives the head parameters of the full parallel forward of its precision;
+- same as the reference: `probe` gives the head parameters of the full parallel forward of its precision; where samples
+  have no density, streaming equals the offline result for the same noise (`test_parallel.py`);
 - chunk-free: any cutting of a stream into calls gives the same bits;
 - neighbour-free: other slots, their number and their order change no bit (torch, fused: nothing beyond 1e-5);
 - clean: after `reset` nothing of the former stream is left, and a slot not named in `advance` is untouched;
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.models.config import ModelConfig
+from ostinato.models.config import WITHOUT_DENSITY, ModelConfig
 from ostinato.models.controls import FRAME
 
 
@@ -153,6 +154,12 @@ def check_forced(forced: NDArray[np.float32], samples: int) -> None:
     """Refuse forced samples that are not float32 [samples]."""
     if forced.dtype != np.float32 or forced.shape != (samples,):
         raise SamplerError(f"forced: {forced.dtype} {forced.shape}, expected float32 ({samples},)")
+
+
+def check_density(config: ModelConfig) -> None:
+    """Refuse to probe a model whose samples have no density."""
+    if config.strategy in WITHOUT_DENSITY:
+        raise SamplerError(f"probe: a {config.strategy} has no density to be probed")
 
 
 def check_snapshot(state: Snapshot, engine: str, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -18,6 +18,7 @@ from ostinato.models.config import (
     BlocksConfig,
     FlowConfig,
     GaussianHead,
+    HybridConfig,
     LogisticsHead,
     ModelConfig,
     NadeConfig,
@@ -31,6 +32,7 @@ from ostinato.models.sampling.contract import (
     Snapshot,
     at_own_temperature,
     check_controls,
+    check_density,
     check_forced,
     check_instruments,
     check_slots,
@@ -126,6 +128,7 @@ class NativeSampler:
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]."""
+        check_density(self.config)
         check_slots([slot], self.slots)
         samples = check_controls(controls, ()) * self.config.network.hop
         check_forced(forced, samples)
@@ -169,6 +172,9 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape.strategy = config.strategy
     shape.sample_rate, shape.hop = network.sample_rate, network.hop
     shape.bias, shape.pre_emphasis, shape.amplitude = network.bias, network.pre_emphasis, network.amplitude
+    if isinstance(network, HybridConfig):
+        shape.latents, shape.decoder_units = network.latents, network.decoder_units
+        shape.cepstrum, shape.taps = network.cepstrum, network.taps
     shape.head, shape.parameters = head.kind, head.parameters
     if isinstance(network, StackConfig):
         shape.residual, shape.skip = network.residual_channels, network.skip_channels

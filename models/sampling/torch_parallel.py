@@ -7,12 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.models import noise
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import emphasise, increment
 from ostinato.models.networks import make_parallel
 from ostinato.models.parallel import DensityNetwork, ParallelNetwork, logit, standard_normal
-from ostinato.models.sampling.contract import SamplerError
+from ostinato.models.sampling.contract import check_density
 from ostinato.models.sampling.torch_pool import SlotState, TorchPool, load_weights
 from ostinato.models.tone import tone_between
 
@@ -39,17 +40,15 @@ class TorchParallelSampler(TorchPool):
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
         """Advance one slot along given samples: -> head parameters [frames * hop, P]. Refused without a density."""
-        if not isinstance(self._network, DensityNetwork):
-            raise SamplerError(f"probe: a {self.config.strategy} has no density to be probed")
+        check_density(self.config)
         return super().probe(slot, controls, forced)
 
     @torch.no_grad()
     def _hop(self) -> None:
-        network, state, buffers, net = self._network, self._state, self._buffers, self.config.network
+        network, state, buffers = self._network, self._state, self._buffers
         steering = network.steer(buffers.frames)
         temperature = buffers.frames[:, FRAME.index("temperature"), None]
-        noise = self._noise(net.head.kind) * temperature  # [slots, hop]
-        drawn = network.draw_hop(state.network, buffers.active, steering, noise)
+        drawn = network.draw_hop(state.network, buffers.active, steering, self._noise() * temperature)
         samples = drawn.left
         if drawn.amplitudes is not None and steering.tone is not None:
             samples = self._tone(drawn.amplitudes) + steering.tone.log_scale.exp()[:, None] * samples
@@ -71,9 +70,14 @@ class TorchParallelSampler(TorchPool):
         buffers.parameters.copy_(network.place(parameters, tone, log_scale))
         self._leave(buffers.forced, steering.tone.amplitudes)
 
-    def _noise(self, kind: str) -> Tensor:
-        uniforms = self._uniforms(self.config.network.hop)  # [slots, hop, draws]
-        return logit(uniforms[..., 1]) if kind == "logistics" else standard_normal(uniforms)
+    def _noise(self) -> Tensor:
+        """Of the next hop's samples, and behind it that of its latents where there are any: [slots, hop + latents]."""
+        net, uniforms = self.config.network, self._uniforms(self.config.network.hop)
+        of_samples = logit(uniforms[..., 1]) if net.head.kind == "logistics" else standard_normal(uniforms)
+        if not net.latent_draws:
+            return of_samples
+        pairs = self._words(1, 2 * net.latent_draws, noise.PURPOSE_LATENT).reshape(self.slots, net.latent_draws, 2)
+        return torch.cat((of_samples, standard_normal(pairs)), dim=1)
 
     def _tone(self, amplitudes: Tensor) -> Tensor:
         """The tone of this hop [slots, hop], which ends at these amplitudes [slots, 2 K]."""

@@ -181,10 +181,13 @@ class TorchPool(ABC):
 
     def _uniforms(self, samples: int) -> Tensor:
         """The draws of each slot's next so many samples: float32 [slots, samples, draws]."""
-        draws = self.config.network.head.draws
+        return self._words(samples, self.config.network.head.draws, noise.PURPOSE_SAMPLE)
+
+    def _words(self, samples: int, draws: int, purpose: int) -> Tensor:
+        """Uniforms of each slot's next so many samples for a purpose: float32 [slots, samples, draws]."""
         clock = self._state.network.clock[:, None, None] + torch.arange(samples, device=self._device)[:, None]
         block = torch.arange((draws + 3) // 4, device=self._device)
-        words = torch.stack(noise.words_of(self._state.key[:, None, None], clock, block, noise.PURPOSE_SAMPLE), dim=-1)
+        words = torch.stack(noise.words_of(self._state.key[:, None, None], clock, block, purpose), dim=-1)
         return noise.uniform(words.flatten(2)[..., :draws]).to(torch.float32)  # type: ignore[no-any-return]
 
     def _capture(self) -> Callable[[], None]:

@@ -41,6 +41,8 @@ class Crops:
     frames: Tensor  # float32 [B, T / hop, len(FRAME)]
     phase: Tensor  # int64 [B, T]
     counted: Tensor  # float32 [B, T]: 1 where the loss counts
+    log_levels: Tensor  # float32 [B, T / hop, K]: of the harmonics heard, as in `Hops`
+    phases: Tensor  # float32 [B, T / hop, K], radians
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,17 @@ class Corpus:
 
     def _harmonics(self, pitches: Sequence[float], config: SteeredConfig) -> tuple[Tensor, Tensor]:
         """Levels and phases of every hop, float16 [hops, K]: fine enough, and they are many."""
-        log_levels, phases = [], []
+        count = config.tone.harmonics if config.tone else 0
+        log_levels = self._audio.new_empty((len(self._frames), count), dtype=torch.float16)
+        phases = torch.empty_like(log_levels)
         for span, hertz in zip(self.spans, pitches, strict=True):
             here = slice(span.first, span.first + span.length)
             samples = emphasise(self._audio[here], config.pre_emphasis)
-            count = config.tone.harmonics if config.tone else 0
             found = demodulate(samples, self._phase(here), hertz, count, hop=config.hop, sample_rate=config.sample_rate)
-            log_levels.append(found.abs().clamp(min=math.exp(SILENT)).log().half())
-            phases.append(found.angle().half())
-        return torch.cat(log_levels), torch.cat(phases)
+            hops = slice(span.first // config.hop, (span.first + span.length) // config.hop)
+            log_levels[hops] = found.abs().clamp(min=math.exp(SILENT)).log().half()
+            phases[hops] = found.angle().half()
+        return log_levels, phases
 
     def _phase(self, at: slice | Tensor) -> Tensor:
         """The phase at these samples, int64, 2^64 a turn."""
@@ -120,11 +124,14 @@ class Corpus:
         hops = torch.arange(samples // self.hop, device=device)
         before = self._audio[(at - 1).clamp(min=0)] * (start > 0)
         counted = (start == 0) | (ramp >= field - 1)
+        hop = at // self.hop + hops  # [B, T / hop]
         return Crops(
             audio=torch.cat((before, self._audio[at + ramp]), dim=1),
-            frames=self._frames[at // self.hop + hops],
+            frames=self._frames[hop],
             phase=self._phase(at + ramp),
             counted=counted.float(),
+            log_levels=self._log_levels[hop].float(),
+            phases=self._phases[hop].float(),
         )
 
 

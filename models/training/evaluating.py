@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.config import WITHOUT_DENSITY
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.sampling.choose import PrecisionName, open_sampler
 from ostinato.models.sampling.contract import Sampler
@@ -81,7 +82,7 @@ def evaluate(
             notes=measured,
             bends=measure_bends(sampler, notes_to_bend(cases, plan.bent), kinds, warmth, plan.seed),
             held=measure_held(sampler, notes_to_hold(cases, plan.held), warmth, plan.seed),
-            bits=likelihoods(weigher_of(checkpoint, sampler.build.precision), cases, plan.likely),
+            bits=bits_of_notes(checkpoint, sampler.build.precision, cases, plan.likely),
             kinds=kinds,
         )
         network = checkpoint.config.network
@@ -188,6 +189,15 @@ def _spread_over_range(cases: Sequence[Case], count: int) -> list[Note]:
         middle = own[len(own) // 2].velocity
         notes += spread_out([n for n in own if n.velocity == middle], count, lambda n: n.key)
     return notes
+
+
+def bits_of_notes(
+    checkpoint: Checkpoint, precision: str, cases: Sequence[Case], count: int
+) -> dict[tuple[str, str], dict[str, float]]:
+    """The `likelihoods` of a checkpoint; nothing where its strategy has no density of samples."""
+    if checkpoint.config.strategy in WITHOUT_DENSITY:
+        return {}
+    return likelihoods(weigher_of(checkpoint, precision), cases, count)
 
 
 def likelihoods(network: Weigher, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:

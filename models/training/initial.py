@@ -12,6 +12,7 @@ from ostinato.models.blocks_network import BlocksNetwork
 from ostinato.models.config import HeadConfig, Instrument
 from ostinato.models.controls import FEATURES
 from ostinato.models.flow_network import FlowNetwork
+from ostinato.models.hybrid_network import HybridNetwork
 from ostinato.models.nade import Nade
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.steered import SteeredNetwork
@@ -32,7 +33,10 @@ def initialise(network: SteeredNetwork, instruments: tuple[Instrument, ...]) -> 
             start_alike(network.inside)
         if network.taps is not None:
             start_unpredicted(network.taps)
-    start_quiet(network)
+    if isinstance(network, HybridNetwork):
+        start_as_stated(network)
+    else:
+        start_quiet(network)
     if network.tone is not None:
         start_faint(network.tone)
     if network.local is not None:
@@ -64,6 +68,14 @@ def start_unpredicted(taps: nn.Linear) -> None:
     """Begin with no linear prediction: one by chance, rolled out over a block, would grow with every sample of it."""
     taps.weight.zero_()
     taps.bias.zero_()
+
+
+def start_as_stated(network: HybridNetwork) -> None:
+    """Begin with latents that hardly move what is stated."""
+    output = network.decoder["output"]
+    assert isinstance(output, nn.Linear)
+    output.weight *= 0.1
+    output.bias.zero_()
 
 
 def start_quiet(network: SteeredNetwork) -> None:

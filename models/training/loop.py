@@ -12,24 +12,29 @@ import pickle
 import struct
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ModelConfig, parse_config
-from ostinato.models.networks import make_autoregressive
+from ostinato.models.hybrid_network import HybridNetwork
+from ostinato.models.networks import make_network
+from ostinato.models.training.autoencoding import bound
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
-from ostinato.models.training.crops import Corpus, CropPlan
+from ostinato.models.training.crops import Corpus, CropPlan, Crops, Hops
 from ostinato.models.training.dataset import Recording
-from ostinato.models.training.gaps import Gaps
+from ostinato.models.training.gaps import GapHops, Gaps
 from ostinato.models.training.initial import initialise
 from ostinato.models.training.losses import losses
+
+MadeSmall: TypeAlias = Callable[[Any, Crops, Hops, GapHops, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 MOST_SKIPPED: Final = 20
 UNREADABLE: Final = (  # what reading a file that is no saved run, or a broken one, ends in
@@ -56,6 +61,7 @@ class Settings:
     clip: float = 1.0  # norm of the gradient
     average: float = 0.999  # per step, of the averaged weights
     past_weight: float = 0.85  # of what was drawn before when played, against that in training
+    latent_spread: float = 0.2  # of a hybrid's latents when played, against that in training
     noise: tuple[float, float] = (-0.7, 1.0)  # log10 of its standard deviation in the scale, drawn per crop
 
 
@@ -89,14 +95,17 @@ class Trainer:
         self.corpus = Corpus(recordings, config.network, self.device)
         self.gaps = Gaps([r.note for r in recordings])
         torch.manual_seed(self.settings.seed)
-        network = make_autoregressive(config)
+        network = make_network(config)
         initialise(network, config.instruments)
         self.network = network.to(self.device)
         self.average = {name: weight.detach().clone() for name, weight in self.network.state_dict().items()}
         groups = [{"params": some, "rate": rate} for some, rate in zip(*self._groups(), strict=True)]
         self.optimiser = torch.optim.AdamW(groups, weight_decay=self.settings.weight_decay, fused=True)
+        made_small: Callable[..., tuple[Tensor, Tensor, Tensor]] = (
+            bound if isinstance(network, HybridNetwork) else losses
+        )
         # on a GPU a step of this small a network is mostly launches, unless they are fused
-        self._losses = losses if self.device.type == "cpu" else torch.compile(losses, dynamic=False)
+        self._losses = made_small if self.device.type == "cpu" else torch.compile(made_small, dynamic=False)
 
     def take_steering(self, other: Checkpoint) -> None:
         """Begin with the control network, tone and instruments of another model, whatever it draws its samples by.
@@ -165,10 +174,14 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """The averaged weights, as they are played: with a past that weighs a little less than it did in training.
 
-        Where training left a loop that barely dies out, or met none like it, this one forgets.
+        Where training left a loop that barely dies out, or met none like it, this one forgets. A hybrid's latents are
+        drawn nearer to what is expected of them: in training they bear the encoder's uncertainty too.
         """
         tensors = {name: w.cpu().numpy().copy() for name, w in self.average.items()}
-        self.network.lighten_past(tensors, self.settings.past_weight)
+        if isinstance(self.network, AutoregressiveNetwork):
+            self.network.lighten_past(tensors, self.settings.past_weight)
+        elif isinstance(self.network, HybridNetwork):
+            self.network.narrow_prior(tensors, self.settings.latent_spread)
         return Checkpoint(self.config, tensors)
 
     def save(self, path: Path) -> None:

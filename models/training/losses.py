@@ -14,7 +14,7 @@ from ostinato.models.config import SteeredConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.excitation import AUDIBLE, emphasise, frequency
 from ostinato.models.heads import STEP
-from ostinato.models.steered import Steering
+from ostinato.models.steered import SteeredNetwork, Steering
 from ostinato.models.tone import tone_samples
 from ostinato.models.training.crops import Crops, Hops
 from ostinato.models.training.demodulation import SILENT
@@ -61,7 +61,7 @@ def losses(
     return bits, left_bits, tone_distance(network, hops) + GAPS * gap_distance(network, gaps)
 
 
-def tone_distance(network: AutoregressiveNetwork, hops: Hops) -> Tensor:
+def tone_distance(network: SteeredNetwork, hops: Hops) -> Tensor:
     """How far the stated harmonics are from those heard, the audible ones.
 
     Of each harmonic alike, nepers of level and 1 - cos of phase, the more the further it is above silence; of all

@@ -10,20 +10,23 @@ from ostinato.models.config import (
     BlocksConfig,
     ExcitationConfig,
     FlowConfig,
+    GaussianHead,
     GlobalConditioning,
+    HybridConfig,
     Instrument,
     LocalConditioning,
     LogisticsHead,
     ModelConfig,
     NadeConfig,
+    NetworkConfig,
     SteeredConfig,
     ToneConfig,
     WaveNetConfig,
 )
 
-Strategy: TypeAlias = Literal["wavenet", "nade", "blocks"]
+Strategy: TypeAlias = Literal["wavenet", "nade", "blocks", "hybrid"]
 
-TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4, "blocks": 0.6}
+TEMPERATURES: Final[dict[Strategy, float]] = {"wavenet": 0.6, "nade": 0.4, "blocks": 0.6, "hybrid": 0.6}
 """About where the default instruments are as noisy as their recordings, in the mean."""
 RELEASE_S: Final = 0.3
 QUIETEST: Final = -12.0  # natural log of the narrowest scale: a fifth of a 16-bit level, so that silence is silent
@@ -62,7 +65,7 @@ def instrument_config(
     )
 
 
-def _network(strategy: Strategy, instruments: int, plan: BlockPlan) -> WaveNetConfig | NadeConfig | BlocksConfig:
+def _network(strategy: Strategy, instruments: int, plan: BlockPlan) -> NetworkConfig:
     match strategy:
         case "wavenet":
             return wavenet(instruments)
@@ -70,6 +73,8 @@ def _network(strategy: Strategy, instruments: int, plan: BlockPlan) -> WaveNetCo
             return nade(instruments)
         case "blocks":
             return blocks(instruments, plan)
+        case "hybrid":
+            return hybrid(instruments)
 
 
 def wavenet(instruments: int) -> WaveNetConfig:
@@ -131,6 +136,28 @@ def blocks(instruments: int, plan: BlockPlan) -> BlocksConfig:
         global_=voices(instruments),
         tone=ToneConfig(harmonics=64),
         pre_emphasis=0.85,
+    )
+
+
+def hybrid(instruments: int) -> HybridConfig:
+    """Latents at 689 Hz; the stack over them reaches back 31 hops, 45 ms, and each remembers itself for longer."""
+    return HybridConfig(
+        sample_rate=SAMPLE_RATE,
+        hop=HOP,
+        residual_channels=32,
+        skip_channels=64,
+        layers=5,
+        dilation_cycle=(1, 2, 4, 8, 16),
+        head_hidden=(64,),
+        head=GaussianHead(log_scale_min=QUIETEST),
+        local=LocalConditioning(hidden=(256, 256), channels=32),
+        global_=voices(instruments),
+        tone=ToneConfig(harmonics=64),
+        pre_emphasis=0.85,
+        latents=16,
+        decoder_units=128,
+        cepstrum=32,
+        taps=64,
     )
 
 

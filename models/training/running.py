@@ -30,6 +30,8 @@ SETTINGS: Final[dict[str, Settings]] = {
     "nade": Settings(crops=CropPlan(count=8), hops=1024, learning_rate=2e-3, past_weight=0.5),
     # its linear prediction is worth the more the cleaner the past that it learns from
     "blocks": Settings(crops=CropPlan(count=4), hops=512, learning_rate=3e-3, past_weight=0.95, noise=(-2.0, 0.5)),
+    # its steps are hops; of standard normals the latents are drawn
+    "hybrid": Settings(crops=CropPlan(count=4, samples=8192), hops=512, learning_rate=2e-3, noise=(0.0, 0.0)),
 }
 """How each strategy is trained."""
 

@@ -64,7 +64,10 @@ def mean_row(name: str, figures: Mapping[str, Any]) -> Row:
         f"{figures[which]['mean']:.1f} ({figures['baseline'][which]['mean']:.1f})"
         for which in ("hnr_short_db", "level_error_db", "log_mel_db")
     ]
-    bits = [f"{figures[which]:.2f}" for which in ("bits_per_sample", "bits_per_sample_past_zeroed")]
+    bits = [
+        f"{figures[which]:.2f}" if which in figures else "-"
+        for which in ("bits_per_sample", "bits_per_sample_past_zeroed")
+    ]
     released = f"{figures['after_release_dbfs']['mean']:.0f}"
     return (name, str(figures["notes"]), f"{figures['in_tune']:.0%}", *beside, released, *bits)
 

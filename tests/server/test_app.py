@@ -28,7 +28,9 @@ def test_models_are_listed_with_their_controls(server: Serving) -> None:
     assert httpx.get(f"{server.url}/v1/models/tiny").json() == model
 
 
-@pytest.mark.parametrize(("name", "strategy"), [("nade", "nade"), ("blocks", "blocks"), ("student", "flow")])
+@pytest.mark.parametrize(
+    ("name", "strategy"), [("nade", "nade"), ("blocks", "blocks"), ("student", "flow"), ("hybrid", "hybrid")]
+)
 def test_every_strategy_is_listed_and_played_as_any_other(name: str, strategy: str) -> None:
     with serving(models=(name,)) as server:
         (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]

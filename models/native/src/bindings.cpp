@@ -239,7 +239,11 @@ NB_MODULE(_kernel, m) {
       .def_rw("coupling_units", &ostinato::Shape::coupling_units)
       .def_rw("coupling_lines", &ostinato::Shape::coupling_lines)
       .def_rw("parameters", &ostinato::Shape::parameters)
-      .def_rw("blocks", &ostinato::Shape::blocks);
+      .def_rw("blocks", &ostinato::Shape::blocks)
+      .def_rw("latents", &ostinato::Shape::latents)
+      .def_rw("decoder_units", &ostinato::Shape::decoder_units)
+      .def_rw("cepstrum", &ostinato::Shape::cepstrum)
+      .def_rw("taps", &ostinato::Shape::taps);
   nb::class_<BoundPool>(m, "Pool")
       .def(nb::init<ostinato::Shape, const nb::dict&, int, const std::string&, const std::string&, int>(), "shape"_a,
            "tensors"_a, "slots"_a, "isa"_a = "", "precision"_a = "float32", "threads"_a = 1)

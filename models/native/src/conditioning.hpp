@@ -47,7 +47,7 @@ OSTINATO_INLINE void hold_pitch(const Model& m, float note, Held& held) {
 }
 
 // Fills scratch.held, scratch.condition (rows of layers x 2 residual, biases included) and, where there is a tone,
-// scratch.amplitudes.
+// scratch.amplitudes; levels and phases in their place where they are still to be moved.
 inline void steer(const Model& m, const Scratch& s, const Stream* streams, int count, int frame) {
   Rows x = evenly(s.narrow[0], s.narrow_row, count), y = evenly(s.narrow[1], s.narrow_row, count);
   fill(x, s.narrow_row, 0.0f);
@@ -69,6 +69,7 @@ inline void steer(const Model& m, const Scratch& s, const Stream* streams, int c
     y = x;
     x = next;
   }
+  if (m.tone_harmonics && !moves_tone(m.strategy)) sound_tone(m, s, count);
   const Rows conditions = evenly(s.condition, m.condition.outputs, count);
   fill(conditions, m.condition.outputs, 0.0f);
   dense(m.condition, x, conditions, conditions);

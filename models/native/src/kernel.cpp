@@ -15,6 +15,7 @@
 #include "at_once.hpp"
 #include "blocks.hpp"
 #include "flow.hpp"
+#include "hybrid.hpp"
 #include "nade.hpp"
 #include "stack.hpp"
 #define OSTINATO_PRECISION float32
@@ -174,7 +175,8 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         levels_together,
                         levels_raised,
                         {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>), OSTINATO_FLOATS_ALONE(advance<ByBlock>),
-                         OSTINATO_FLOATS_ALONE(advance_at_once<DrawFlow>)},
+                         OSTINATO_FLOATS_ALONE(advance_at_once<DrawFlow>),
+                         OSTINATO_FLOATS_ALONE(advance_at_once<ByLatents>)},
                         speculate,
                         evaluate,
                         sample,

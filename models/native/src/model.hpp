@@ -126,14 +126,35 @@ struct Blocks {
   std::int64_t recent;         // where the samples before a block lie, floats from the start of a slot's rings
 };
 
+constexpr int most_latents = 64;
+
+// Latents drawn once a hop, and their decoder; the layers are then a stack over latents, whose step is a hop.
+struct Hybrid {
+  std::int32_t latents, cepstrum, taps; // padded; no latents where there is no hybrid
+  std::int32_t response;                // taps that are not 0
+  Matrix input;             // latents -> residual
+  Matrix prior;             // context -> means, log-deviations
+  Matrix of_context;        // context -> units of the decoder
+  Matrix of_latents;        // latents -> the same
+  Matrix of_units;          // units -> gains, turns, the noise's gain, its cepstrum
+  Matrix straight;          // latents -> the same
+  const float* memory;      // [latents]: how much of itself each remembers
+  const float* real;        // [latents]: 1, and 0 in the lanes past them
+  const float* slopes;      // [cepstrum]: 1, 2, ...
+  std::int64_t past_latents, past_filter, past_noise; // floats from the start of a slot's rings
+};
+
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 // What draws the samples of a hop.
-enum class Strategy : std::int32_t { wavenet, nade, blocks, flow };
-constexpr int strategies = 4;
+enum class Strategy : std::int32_t { wavenet, nade, blocks, flow, hybrid };
+constexpr int strategies = 5;
 
 // Whether all samples of a hop are drawn at once (at_once.hpp), and not each from the one before it.
 constexpr bool draws_at_once(Strategy strategy) { return strategy > Strategy::blocks; }
+
+// Whether what is drawn moves the tone, so that it can't be sounded as it is stated.
+constexpr bool moves_tone(Strategy strategy) { return strategy == Strategy::hybrid; }
 
 struct Model {
   Strategy strategy;
@@ -159,6 +180,7 @@ struct Model {
   Nade nade;
   Flow flow;
   Blocks blocks;
+  Hybrid hybrid;
 };
 
 // What a slot holds ahead of its rings. The tone's amplitudes at the last hop's end follow at the next 64-byte line
@@ -217,7 +239,7 @@ struct Scratch {
   float* active[2];  // [group][residual]: gated activations of this layer and the one before; of float32
   float* skip;       // [group][skip]; of float32
   float* read[2];    // [group][widest head layer]
-  float* units;      // [group][units]: of a NADE, the hidden units of one sample
+  float* units;      // [group][units]: of a NADE, the hidden units of one sample; of a hybrid, its decoder's
   float* drawn;      // [group][head parameters]: of a NADE
   BlockRows blocks;
   float* left;       // [group][hop]: of strategies that draw a hop at once, what is added to the tone
@@ -228,6 +250,11 @@ struct Scratch {
   float* mean;         // [hop]: of given samples, what the couplings so far add to the noise of each place
   float* log_scale;    // [hop]: and what it is multiplied by
   float* hop_tone;     // [hop]: of given samples
+  float* prior;      // [group][2 latents]: of a hybrid, as its other rows below
+  float* moves;      // [group][what the decoder says of a hop]
+  float* white;      // [taps + hop]: noise of one stream
+  float* filter;     // [taps]
+  float* sums;       // [taps + cepstrum]
   float* choice;     // [group][block]: uniform that chooses a level or component, or its logit
   float* spread;     // [group][block]: standardised deviation from its centre
   std::int32_t* past_sums; // [layers][rows][2 residual]; of int8

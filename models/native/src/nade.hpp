@@ -18,20 +18,15 @@ OSTINATO_INLINE float* past_frame(const Model& m, const Stream& stream) {
 
 // The activation that a hop begins with, from the frames before: the stack's own clock counts frames.
 inline Rows begin_frame(const Model& m, const Scratch& s, const Stream* streams, int count) {
-  Slot clocks[group_streams];
-  Stream by_frame[group_streams];
   Rows frames;
   for (int n = 0; n < count; ++n) {
     past_frame(m, streams[n])[m.hop - 1] = streams[n].slot->previous;
-    clocks[n].clock = streams[n].slot->clock / m.hop;
-    by_frame[n] = streams[n];
-    by_frame[n].slot = &clocks[n];
     frames.add(past_frame(m, streams[n]));
   }
   const Rows hidden = evenly(s.hidden, m.residual, count);
   fill(hidden, m.residual, 0.0f);
   dense(m.nade.frame, frames, hidden, hidden);
-  const Rows activation = run_stack(m, s, {by_frame, count, 0, 1});
+  const Rows activation = run_stack_by_hop(m, s, streams, count);
   dense(m.nade.before, frames, activation, activation);
   return activation;
 }

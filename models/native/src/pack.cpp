@@ -19,6 +19,7 @@ Strategy strategy_of(const std::string& name) {
   if (name == "nade") return Strategy::nade;
   if (name == "flow") return Strategy::flow;
   if (name == "blocks") return Strategy::blocks;
+  if (name == "hybrid") return Strategy::hybrid;
   throw std::invalid_argument("strategy: '" + name + "' has no kernel");
 }
 
@@ -27,6 +28,15 @@ HeadKind head_kind(const std::string& name) {
   if (name == "logistics") return HeadKind::logistics;
   if (name == "gaussian") return HeadKind::gaussian;
   throw std::invalid_argument("head: '" + name + "' is not known");
+}
+
+void check_hybrid(const Shape& shape) {
+  if (shape.dilations.empty() || shape.head_widths.empty()) throw std::invalid_argument("shape: no layers");
+  if (shape.latents < 1 || shape.latents > most_latents)
+    throw std::invalid_argument("latents: " + std::to_string(shape.latents) + ", expected 1.." +
+                                std::to_string(most_latents));
+  if (!shape.tone_harmonics || shape.head != "gaussian")
+    throw std::invalid_argument("head: '" + shape.head + "', and a hybrid has a tone and gaussian noise");
 }
 
 } // namespace
@@ -67,6 +77,8 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     lay_out_flow(shape, tensors, layout);
   } else if (model_.strategy == Strategy::blocks) {
     lay_out_blocks(shape, tensors, layout);
+  } else if (model_.strategy == Strategy::hybrid) {
+    lay_out_hybrid(shape, tensors, layout);
   } else {
     model_.excitation = packer.excitation();
     model_.input = packer.input_column();
@@ -104,6 +116,7 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
                                 ", and no control network states them or the head has no means");
   if (shape.units && shape.units != shape.head_widths.back())
     throw std::invalid_argument("units: " + std::to_string(shape.units) + ", and head_widths end in another width");
+  if (model_.strategy == Strategy::hybrid) check_hybrid(shape);
   model_.sample_rate = shape.sample_rate;
   model_.hop = shape.hop;
   model_.residual = padded(shape.residual, pad_outputs);
@@ -118,6 +131,10 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
   model_.global_channels = shape.global_channels;
   model_.head_layers = std::max(static_cast<std::int32_t>(shape.head_widths.size()) - 1, 0);
   model_.parameters = shape.parameters;
+  model_.hybrid.latents = padded(shape.latents, pad_outputs);
+  model_.hybrid.cepstrum = padded(shape.cepstrum, pad_outputs);
+  model_.hybrid.taps = padded(shape.taps, pad_outputs);
+  model_.hybrid.response = shape.taps;
   model_.nade.units = padded(shape.units, pad_outputs);
   model_.head = head_kind(shape.head);
   model_.components = model_.head == HeadKind::logistics ? model_.parameters / 3 : model_.parameters;
@@ -164,6 +181,12 @@ void PackedModel::place_rings(const Shape& shape) {
   model_.nade.past = at;
   if (shape.units) at += padded(shape.hop, pad_outputs);
   if (model_.strategy == Strategy::blocks) at = place_block_rings(at);
+  for (auto [place, length] : {std::pair{&model_.hybrid.past_latents, model_.hybrid.latents},
+                               std::pair{&model_.hybrid.past_filter, model_.hybrid.taps},
+                               std::pair{&model_.hybrid.past_noise, model_.hybrid.taps}}) {
+    *place = at;
+    at += length;
+  }
   ring_bytes_ = static_cast<std::size_t>(at) * (together_ ? 1 : sizeof(float));
 }
 

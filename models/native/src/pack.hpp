@@ -40,6 +40,7 @@ struct Shape {
   BlocksShape blocks;
 
   int condition_channels() const { return local_widths.empty() ? global_channels : local_widths.back(); }
+  int latents, decoder_units, cepstrum, taps; // of a hybrid; 0 where there is none
 };
 
 // Numbers of one of the types that a tensor may have.
@@ -80,6 +81,7 @@ class PackedModel {
   void lay_out_nade(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_flow(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_blocks(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_hybrid(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout);
   void place_rings(const Shape& shape);
   std::int64_t place_block_rings(std::int64_t at);

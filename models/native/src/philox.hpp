@@ -9,7 +9,7 @@
 
 namespace ostinato::inline OSTINATO_ISA {
 
-enum class Purpose : std::uint32_t { sample = 0, phase = 1, key = 2, proposal = 3, residual = 4 };
+enum class Purpose : std::uint32_t { sample = 0, phase = 1, key = 2, proposal = 3, residual = 4, latent = 5 };
 
 struct Words {
   std::uint32_t at[4];

@@ -21,7 +21,8 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
   };
   for (int value : {shape.sample_rate, shape.hop, shape.residual, shape.skip, shape.kernel_size, shape.harmonics,
                     shape.tone_harmonics, shape.global_entries, shape.global_channels, shape.window,
-                    shape.units, shape.parameters, shape.coupling_units, shape.coupling_lines})
+                    shape.units, shape.parameters, shape.coupling_units, shape.coupling_lines, shape.latents,
+                    shape.decoder_units, shape.cepstrum, shape.taps})
     mix(value);
   const BlocksShape& b = shape.blocks;
   for (int value : {b.block, b.before, b.width, b.heads, b.kv_heads, b.feed_forward, b.layers, b.window, b.units, b.taps})
@@ -90,7 +91,7 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
     s.skip = layout.take(group * m.skip);
   }
   if (window_) s.proposed = layout.take(std::size_t{block_samples} * s.read_row);
-  s.units = layout.take(group * m.nade.units);
+  s.units = layout.take(group * std::max(m.nade.units, m.hybrid.of_context.outputs));
   s.drawn = layout.take(m.nade.units ? group * m.nade.output->outputs : 0);
   if (m.strategy == Strategy::blocks) s.blocks = lay_out_block_rows(layout);
   s.left = layout.take(draws_at_once(m.strategy) ? group * static_cast<std::size_t>(m.hop) : 0);
@@ -103,6 +104,11 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
     s.moved = layout.take(2 * half);
     for (float** row : {&s.mean, &s.log_scale, &s.hop_tone}) *row = layout.take(hop);
   }
+  s.prior = layout.take(group * m.hybrid.prior.outputs);
+  s.moves = layout.take(group * m.hybrid.of_units.outputs);
+  s.white = layout.take(static_cast<std::size_t>(m.hybrid.taps + m.hop + block_samples));
+  s.filter = layout.take(static_cast<std::size_t>(m.hybrid.taps));
+  s.sums = layout.take(static_cast<std::size_t>(m.hybrid.taps + m.hybrid.cepstrum + block_samples));
   s.choice = layout.take(group * block_samples);
   s.spread = layout.take(group * block_samples);
   return s;

@@ -114,6 +114,18 @@ inline Rows run_stack(const Model& m, const Scratch& s, const Place& p) {
   return read_out(m, s, p.count);
 }
 
+// The same once a hop: the step of every ring is a hop.
+inline Rows run_stack_by_hop(const Model& m, const Scratch& s, const Stream* streams, int count) {
+  Slot clocks[group_streams];
+  Stream by_hop[group_streams];
+  for (int n = 0; n < count; ++n) {
+    clocks[n].clock = streams[n].slot->clock / m.hop;
+    by_hop[n] = streams[n];
+    by_hop[n].slot = &clocks[n];
+  }
+  return run_stack(m, s, {by_hop, count, 0, 1});
+}
+
 // The same for a window, whose rows lie in scratch.hidden. Nothing waits for a draw, so each layer takes all rows at
 // once, past and current taps alike.
 inline Rows run_window(const Model& m, const Scratch& s, const Place& p) {

@@ -8,14 +8,17 @@ namespace ostinato::inline OSTINATO_ISA {
 
 constexpr float loudest = 0.7f, quietest_scale = -12.0f, widest_scale = -2.3f; // natural logs
 
-// Amplitudes and scales of a hop, from the last hidden layer of the control network. Lanes past the harmonics hold
-// what nobody reads.
+// Levels, phases and scales of a hop, from the last hidden layer of the control network: into scratch.amplitudes.
 inline void state_tone(const Model& m, const Scratch& s, const Rows& hidden) {
   const Rows stated = evenly(s.amplitudes, m.tone.outputs, hidden.count);
   fill(stated, m.tone.outputs, 0.0f);
   dense(m.tone, hidden, stated, stated);
-  for (int n = 0; n < hidden.count; ++n) {
-    float* row = stated.at[n];
+}
+
+// Amplitudes in place of levels and phases. Lanes past the harmonics hold what nobody reads.
+inline void sound_tone(const Model& m, const Scratch& s, int count) {
+  for (int n = 0; n < count; ++n) {
+    float* row = s.amplitudes + std::int64_t{n} * m.tone.outputs;
     for (int k = 0; k < m.tone_row; k += lanes) {
       const Floats level = exp(lesser(load(row + k), all(loudest)));
       const SineCosine phase = sine_cosine_of_radians(load(row + m.tone_row + k));

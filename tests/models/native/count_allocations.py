@@ -27,6 +27,11 @@ if sys.argv[1] == "nade":
     checkpoint = registry.random_checkpoint(ModelConfig.model_validate(config))
 if sys.argv[1] == "flow":
     checkpoint = registry.random_checkpoint(student_config(checkpoint.config, "flow"))
+if sys.argv[1] == "hybrid":
+    plain = checkpoint.config.model_dump()
+    own = {"latents": 5, "decoder_units": 20, "head": {"kind": "gaussian"}, "excitation": None}
+    config = {**plain, "strategy": "hybrid", "network": {**plain["network"], **own}}
+    checkpoint = registry.random_checkpoint(ModelConfig.model_validate(config))
 pool = NativeSampler(checkpoint, SLOTS, threads=threads, precision=precision)._pool
 slots = np.arange(SLOTS)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import PARALLEL, ModelConfig, SteeredConfig, WaveNetConfig
+from ostinato.models.config import PARALLEL, WITHOUT_DENSITY, ModelConfig, SteeredConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.parallel import DensityNetwork
 from ostinato.models.quantized_wavenet import QuantizedWaveNet
@@ -108,6 +108,18 @@ def small_blocks(**changes: object) -> Checkpoint:
     return registry.random_checkpoint(ModelConfig.model_validate(data), seed=5)
 
 
+def small_hybrid(**changes: object) -> Checkpoint:
+    """The same of latents, drawn once a hop."""
+    network = small().config.network.model_dump() | {"head": {"kind": "gaussian"}, "excitation": None}
+    data = {
+        "name": "small-hybrid",
+        "strategy": "hybrid",
+        "instruments": [{"name": "one"}, {"name": "two"}],
+        "network": {**network, "latents": 3, "decoder_units": 9, "cepstrum": 5, "taps": 11, **changes},
+    }
+    return registry.random_checkpoint(ModelConfig.model_validate(data), seed=4)
+
+
 def small(**changes: object) -> Checkpoint:
     """A random model small enough for the naive sampler, with everything switched on."""
     network: dict[str, object] = {
@@ -144,6 +156,10 @@ MODELS = {
     "blocks-parallel": small_blocks(inside="parallel", block=8, before=8, head={"kind": "gaussian"}, bias=False),
     "flow": small_flow(),
     "flow-logistic": small_flow(head={"kind": "logistics", "components": 1}, kernel_size=1, tone=None),
+    "hybrid": small_hybrid(),
+    "hybrid-wide": small_hybrid(
+        latents=35, cepstrum=20, taps=40, decoder_units=20, head_hidden=[], kernel_size=3, bias=False, hop=20
+    ),
 }
 OF_WAVENETS = ("naive", "fused", "int8", "speculative")
 
@@ -153,7 +169,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture, samplers in (("make", SAMPLERS), ("make_exact", EXACT)):
         if fixture not in metafunc.fixturenames:
             continue
-        wanted = {"model": list(MODELS), "smooth_model": [name for name in MODELS if name != "mu-law"]}
+        dense = [name for name, model in MODELS.items() if model.config.strategy not in WITHOUT_DENSITY]
+        wanted = {
+            "model": list(MODELS),
+            "dense_model": dense,
+            "smooth_model": [name for name in MODELS if name != "mu-law"],
+        }
         asked = next((name for name in wanted if name in metafunc.fixturenames), None)
         if asked is None:
             metafunc.parametrize(fixture, samplers, indirect=True)
@@ -188,6 +209,12 @@ def _available(name: str) -> Make:
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> Checkpoint:
+    return MODELS[str(request.param)]
+
+
+@pytest.fixture
+def dense_model(request: pytest.FixtureRequest) -> Checkpoint:
+    """One whose samples have a density; of the others, test_parallel.py."""
     return MODELS[str(request.param)]
 
 
@@ -232,13 +259,13 @@ def reference(
 
 
 @pytest.mark.parametrize("key", [0, 1, KEY, 2**64 - 1])
-def test_same_as_the_reference(make: Make, model: Checkpoint, key: int) -> None:
+def test_same_as_the_reference(make: Make, dense_model: Checkpoint, key: int) -> None:
     frames = controls(1, 6)[0]
     forced = (np.random.default_rng(1).random(6 * 8, dtype=np.float32) - 0.5).astype(np.float32)
-    sampler = make(model, SLOTS)
+    sampler = make(dense_model, SLOTS)
     sampler.reset(2, key)
     found = sampler.probe(2, frames, forced)
-    expected = reference(model, sampler.build.precision, key, frames, forced).numpy()
+    expected = reference(dense_model, sampler.build.precision, key, frames, forced).numpy()
     apart = np.abs(found - expected).max(axis=1) / max(1.0, float(np.abs(expected).max()))
     if sampler.build.precision == "int8":  # an activation at the edge of two levels may tip into the other
         assert (apart < 1e-5).mean() > 0.9
@@ -247,20 +274,20 @@ def test_same_as_the_reference(make: Make, model: Checkpoint, key: int) -> None:
         assert apart.max() < 1e-5
 
 
-def test_what_was_drawn_has_the_parameters_it_was_drawn_from(make: Make, model: Checkpoint) -> None:
+def test_what_was_drawn_has_the_parameters_it_was_drawn_from(make: Make, dense_model: Checkpoint) -> None:
     """Probing along a drawn stream meets the state that drew it, so both must agree with the reference."""
     frames = controls(1, 5)[0]
-    sampler = make(model, SLOTS)
+    sampler = make(dense_model, SLOTS)
     if sampler.build.engine == "speculative":
         pytest.skip("its draws are judged, not made from these uniforms: test_speculative.py")
     sampler.reset(0, KEY)
     drawn = sampler.advance([0], frames[None])[0]
-    expected = reference(model, sampler.build.precision, KEY, frames, drawn)
-    head = network_of(model).distribution
-    uniforms = torch.from_numpy(noise.uniforms(KEY, 0, len(drawn), model.config.network.head.draws))
+    expected = reference(dense_model, sampler.build.precision, KEY, frames, drawn)
+    head = network_of(dense_model).distribution
+    uniforms = torch.from_numpy(noise.uniforms(KEY, 0, len(drawn), dense_model.config.network.head.draws))
     temperature = torch.from_numpy(frames[:, FRAME.index("temperature")]).repeat_interleave(8)
     samples = head.sample(expected, uniforms, temperature).numpy()
-    in_domain = excitation.emphasise(torch.from_numpy(drawn), model.config.network.pre_emphasis).numpy()
+    in_domain = excitation.emphasise(torch.from_numpy(drawn), dense_model.config.network.pre_emphasis).numpy()
     agree = np.abs(samples - in_domain) < 1e-4
     assert agree.mean() > 0.9  # a rounding at the edge of a level may flip it
 
@@ -298,12 +325,12 @@ def test_neighbour_free_to_the_bit(make_exact: Make, model: Checkpoint) -> None:
             assert np.array_equal(found[i], expected[row])
 
 
-def test_neighbours_change_no_parameter_beyond_1e_5(make: Make, model: Checkpoint) -> None:
+def test_neighbours_change_no_parameter_beyond_1e_5(make: Make, dense_model: Checkpoint) -> None:
     frames = controls(3, 4)
     forced = (np.random.default_rng(2).random(32, dtype=np.float32) - 0.5).astype(np.float32)
     found = []
     for slot in (0, 4):
-        sampler = make(model, SLOTS)
+        sampler = make(dense_model, SLOTS)
         for other in set(range(SLOTS)) - {slot}:
             sampler.reset(other, KEY + other + slot)
         sampler.advance([(slot + 1) % SLOTS, (slot + 2) % SLOTS], frames[:2])
@@ -332,7 +359,8 @@ def test_a_slot_that_is_not_named_is_untouched(make: Make, model: Checkpoint) ->
     for slot in (0, 2):
         sampler.reset(slot, 5)
     sampler.advance([2, 0], controls(2, 4))
-    sampler.probe(0, controls(1, 2)[0], np.zeros(16, dtype=np.float32))
+    if model.config.strategy not in PARALLEL:
+        sampler.probe(0, controls(1, 2)[0], np.zeros(16, dtype=np.float32))
     after = sampler.snapshot(1)
     assert all(np.array_equal(before.arrays[name], after.arrays[name]) for name in before.arrays)
 
@@ -379,8 +407,9 @@ def test_causal(make: Make, smooth_model: Checkpoint, channel: int) -> None:
     before = sampler.advance([1], frames)
     sampler.reset(1, KEY)
     after = sampler.advance([1], changed)
-    assert np.array_equal(before[:, :32], after[:, :32])
-    assert not np.array_equal(before[:, 32:], after[:, 32:])
+    changes = 4 * smooth_model.config.network.hop
+    assert np.array_equal(before[:, :changes], after[:, :changes])
+    assert not np.array_equal(before[:, changes:], after[:, changes:])
 
 
 def test_keys_make_streams_differ_and_repeat(make: Make, model: Checkpoint) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import soundfile  # type: ignore[import-untyped]
 
-from ostinato.models.registry import load
+from ostinato.models.config import Instrument
+from ostinato.models.registry import load, random_checkpoint
 from ostinato.models.training import bars
 from ostinato.models.training.dataset import DatasetError, read_dataset
-from ostinato.models.training.evaluating import Plan, choose_cases, evaluate, report_json
+from ostinato.models.training.evaluating import Plan, bits_of_notes, choose_cases, evaluate, report_json
 from ostinato.models.training.kinds import kinds_of
+from ostinato.models.training.recipe import instrument_config
 from ostinato.models.training.summary import report_text, temperatures_text
 from ostinato.models.training.temperatures import sweep
 from tests.models.training.tones import write_recordings
@@ -107,3 +109,8 @@ def test_every_so_manieth_note_of_each_split_is_chosen(data: Path) -> None:
 def test_an_instrument_that_is_not_there_is_refused(data: Path) -> None:
     with pytest.raises(DatasetError, match="no instrument 'lute'; there are tone"):
         evaluate(model="tiny", data=data, plan=Plan(only="lute"))
+
+
+def test_what_has_no_density_of_samples_has_no_bits() -> None:
+    model = random_checkpoint(instrument_config([Instrument(name="one")], name="some", strategy="hybrid"))
+    assert bits_of_notes(model, "float32", [], 1) == {}

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from ostinato.models.config import BlocksConfig, FlowConfig, Instrument, NadeConfig
+from ostinato.models.config import BlocksConfig, FlowConfig, HybridConfig, Instrument, NadeConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
 from ostinato.models.training.recipe import (
@@ -100,6 +100,16 @@ def test_longer_blocks_cost_less_a_sample_and_are_steered_as_the_wavenet_is(
         costs.append(network.macs_per_sample)
     assert costs == sorted(costs, reverse=True)
     assert costs[0] < plain.macs_per_sample / 4
+
+
+def test_a_hybrid_is_smaller_still_and_steered_alike() -> None:
+    config = instrument_config(INSTRUMENTS, name="some", strategy="hybrid")
+    assert isinstance(config.network, HybridConfig)
+    plain = instrument_config(INSTRUMENTS, name="some")
+    assert config.network.steering_shapes() == plain.network.steering_shapes()
+    assert config.network.macs_per_sample < plain.network.macs_per_sample / 50
+    assert 4 * sum(math.prod(shape) for shape in config.network.shapes.values()) < 1.5e6
+    assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
