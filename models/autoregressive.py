@@ -56,14 +56,6 @@ class AutoregressiveNetwork(SteeredNetwork):
         Inactive slots keep their state; their rows of the result mean nothing.
         """
 
-    def place(self, parameters: Tensor, tone: Tensor, log_scale: Tensor) -> Tensor:
-        """Head parameters [..., P] of what is left -> of the sample, whose tone [...] and log-scale [...] are known."""
-        count = parameters.shape[-1] // (3 if self.config.head.kind == "logistics" else 2)
-        logits, means = parameters[..., : -2 * count], parameters[..., -2 * count : -count]
-        log_scales = parameters[..., -count:]
-        tone, log_scale = tone[..., None], log_scale[..., None]
-        return torch.cat((logits, tone + log_scale.exp() * means, log_scale + log_scales), dim=-1)
-
     def forward(self, samples: Tensor, frames: Tensor, phase: Tensor) -> Tensor:
         """Teacher-forced head parameters of a whole sequence, silence before it.
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ostinato.models.blocks_config import BlocksConfig
+from ostinato.models.flow_config import FlowConfig
 from ostinato.models.nade_config import NadeConfig
 from ostinato.models.network import (
     ExcitationConfig,
@@ -33,7 +34,8 @@ from ostinato.models.network import (
 )
 
 __all__ = [
-    "PARALLEL", "BlocksConfig", "ConfigError", "ExcitationConfig", "GaussianHead", "GlobalConditioning", "HeadConfig",
+    "PARALLEL", "BlocksConfig", "ConfigError", "ExcitationConfig", "FlowConfig", "GaussianHead", "GlobalConditioning",
+    "HeadConfig",
     "Instrument", "LocalConditioning", "LogisticsHead", "ModelConfig", "MuLawHead", "NadeConfig", "StackConfig",
     "SteeredConfig", "ToneConfig",
     "WaveNetConfig", "parse_config", "read_config",
@@ -78,14 +80,15 @@ class WaveNetConfig(StackConfig):
         return shapes
 
 
-NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig] | type[BlocksConfig]]] = {
+NETWORKS: Final[dict[str, type[WaveNetConfig] | type[NadeConfig] | type[BlocksConfig] | type[FlowConfig]]] = {
     "wavenet": WaveNetConfig,
     "nade": NadeConfig,
     "blocks": BlocksConfig,
+    "flow": FlowConfig,
 }
 """The network of each strategy."""
 
-PARALLEL: Final[tuple[str, ...]] = ()
+PARALLEL: Final[tuple[str, ...]] = ("flow",)
 """Strategies that draw a hop at once; the others draw one sample after another."""
 
 
@@ -103,13 +106,13 @@ class ModelConfig(Frozen):
     """A servable model: the network, and what a listener needs to know of it."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    strategy: Literal["wavenet", "nade", "blocks"] = "wavenet"
+    strategy: Literal["wavenet", "nade", "blocks", "flow"] = "wavenet"
     licence: str = "Apache-2.0"
     description: str = ""
     release_s: float = Field(default=0.3, gt=0.0, le=10.0)  # how long a voice lives after note.off
     temperature: float = Field(default=1.0, ge=0.0, le=2.0)  # the default
     instruments: tuple[Instrument, ...] = (Instrument(name="default"),)
-    network: WaveNetConfig | NadeConfig | BlocksConfig
+    network: WaveNetConfig | NadeConfig | BlocksConfig | FlowConfig
 
     @field_validator("network", mode="before")
     @classmethod

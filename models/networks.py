@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.blocks_network import BlocksNetwork
-from ostinato.models.config import PARALLEL, BlocksConfig, ConfigError, ModelConfig, NadeConfig
+from ostinato.models.config import PARALLEL, BlocksConfig, ConfigError, FlowConfig, ModelConfig, NadeConfig
+from ostinato.models.flow_network import FlowNetwork
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.parallel import ParallelNetwork
 from ostinato.models.steered import SteeredNetwork
@@ -27,4 +28,6 @@ def make_autoregressive(config: ModelConfig) -> AutoregressiveNetwork:
 
 def make_parallel(config: ModelConfig) -> ParallelNetwork:
     """One that draws a hop at once. Raises ConfigError where the strategy is another."""
+    if isinstance(config.network, FlowConfig):
+        return FlowNetwork(config.network)
     raise ConfigError(f"strategy: {config.strategy!r} draws one sample after another")

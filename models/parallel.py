@@ -60,6 +60,43 @@ class ParallelNetwork(SteeredNetwork):
         return tone_samples(drawn.amplitudes, waves, hop) + scale * drawn.left
 
 
+class DensityNetwork(ParallelNetwork):
+    """One that also tells how likely given samples are: of a continuous signal, all of a hop at once."""
+
+    @abstractmethod
+    def given_hop(self, state: Any, active: Tensor, steering: Steering, left: Tensor) -> Tensor:  # noqa: ANN401 (its own)
+        """Head parameters [slots, hop, P] of the next hop of every slot, in the tone's scale.
+
+        Active bool [slots], left [slots, hop] (samples less their tone, in its scale). Writes the state as `draw_hop`
+        does where it draws these samples.
+        """
+
+    @abstractmethod
+    def given_whole(self, steering: Steering, left: Tensor) -> Tensor:
+        """The same of whole sequences from their beginning: steering [B, F, ...], left [B, T] -> [B, T, P]."""
+
+    def parameters_of(self, samples: Tensor, frames: Tensor, phase: Tensor) -> Tensor:
+        """Head parameters of given sequences, silence before them: [B, T, P].
+
+        samples [B, T] in the model's domain, frames [B, F, len(FRAME)], phase int64 [B, T]. Those of a sample depend on
+        others of its hop and on hops before.
+        """
+        hop, steering = self.config.hop, self.steer(frames)
+        if steering.tone is None:
+            return self.given_whole(steering, samples)
+        note = frames[..., FRAME.index("note"), None]  # [B, F, 1]
+        waves = self.waves(phase.reshape(*frames.shape[:2], hop), note).flatten(1, 2)
+        tone = tone_samples(steering.tone.amplitudes, waves, hop)
+        log_scale = steering.tone.log_scale.repeat_interleave(hop, dim=1)
+        left = (samples - tone) * torch.exp(-log_scale)
+        return self.place(self.given_whole(steering, left), tone, log_scale)
+
+
+def logit(uniforms: Tensor) -> Tensor:
+    """The inverse of the standard logistic distribution: (0, 1) -> [...], of mean 0 and scale 1."""
+    return uniforms.log() - (1 - uniforms).log()
+
+
 def standard_normal(uniforms: Tensor) -> Tensor:
     """Box and Muller: uniforms [..., 2] in (0, 1) -> [...], of mean 0 and variance 1."""
     return (-2 * uniforms[..., 0].log()).sqrt() * torch.cos(2 * math.pi * uniforms[..., 1])

@@ -12,6 +12,7 @@ from ostinato.models.checkpoint import Checkpoint, load_checkpoint
 from ostinato.models.config import (
     BlocksConfig,
     ExcitationConfig,
+    FlowConfig,
     LocalConditioning,
     LogisticsHead,
     ModelConfig,
@@ -110,8 +111,12 @@ def random_checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 16
         tensors[name] = (generator.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
     network = config.network
-    last = _last_layer(network)
-    if network.head.kind != "mu_law":
+    if isinstance(network, FlowConfig):
+        for name in tensors:
+            if name.endswith(("output.weight", "direct.weight", "shift.weight")):
+                tensors[name] *= np.float32(0.3)
+    elif network.head.kind != "mu_law":
+        last = _last_layer(network)
         tensors[f"{last}.weight"] *= np.float32(0.02)
         tensors[f"{last}.bias"] *= np.float32(0.02)
         scales = network.head.parameters // (3 if network.head.kind == "logistics" else 2)

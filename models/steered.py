@@ -84,6 +84,14 @@ class SteeredNetwork(nn.Module):
         """Phase int64 [...], note [...] -> sines, then cosines, of every harmonic needed [..., 2 waves]."""
         return harmonics(phase, note, self.config.waves, self.config.sample_rate)
 
+    def place(self, parameters: Tensor, tone: Tensor, log_scale: Tensor) -> Tensor:
+        """Head parameters [..., P] of what is left -> of the sample, whose tone [...] and log-scale [...] are known."""
+        count = parameters.shape[-1] // (3 if self.config.head.kind == "logistics" else 2)
+        logits, means = parameters[..., : -2 * count], parameters[..., -2 * count : -count]
+        log_scales = parameters[..., -count:]
+        tone, log_scale = tone[..., None], log_scale[..., None]
+        return torch.cat((logits, tone + log_scale.exp() * means, log_scale + log_scales), dim=-1)
+
 
 def _control_network(config: SteeredConfig) -> nn.ModuleList | None:
     if config.local is None:

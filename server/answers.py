@@ -15,6 +15,7 @@ from ostinato.server.protocol import SUBPROTOCOL, CloseCode, ErrorKind, HttpErro
 PROBES: Final = ("/healthz", "/readyz")  # answered to whoever asks, at any time
 STATUS: Final = {
     "not_authorised": 401,
+    "not_allowed": 403,
     "wrong_origin": 403,
     "wrong_host": 421,
     "full": 503,

@@ -5,8 +5,8 @@ more for each session that it is delivered to, and the shorter the blocks the mo
 are drawn in the shortest block that one of them wants, so one with a short lead makes all of them dearer.
 
 And a listener who wants a block of b seconds has its lead less b in hand. Within that a background block may come
-first, what notes and joining listeners made late is caught up with, everybody's block is drawn, and then the event
-loop has to send it.
+first, what notes and joining listeners made late is caught up with, everybody's block is drawn, it waits for the next
+departure, and then the event loop has to send it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ostinato.server.cost import RunningCost
+from ostinato.server.departures import GRID_S
 from ostinato.server.scheduler import longest_background_s
 
 FIRST_COST_S: Final = 0.0001  # a session's share of a block beside its step, before one was delivered
@@ -130,7 +131,7 @@ class Capacity:
         if rtf > MOST_SHARE:
             return False
         late_s = background_s + _backlog_s(rtf) + rtf * block_s + self._delay.foreseen_s(len(claims), now)
-        return all(late_s <= claim.lead_s - claim.block_s for claim in claims)
+        return all(late_s + GRID_S <= claim.lead_s - claim.block_s for claim in claims)
 
     def steps_rtf(self, claims: Sequence[Claim], now: float) -> float:
         """Seconds of steps per second of audio that these ask for; infinite where it is not known."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ostinato.server.departures import Departures
 from ostinato.server.protocol import ClientMessage, CloseCode, Event, ProtocolError, ServerMessage, SessionStart
 
 INBOX: Final = 1024  # messages that wait for the engine before reading stops
@@ -26,7 +27,7 @@ class Audio:
 
     payload: bytes
     samples: int
-    ready_at: float  # when the engine was done with it
+    ready_at: float  # when the engine was done with it and, paced, its time had come
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Mailbox:
         self.left = False  # and nobody will come back: the listener took its leave
         self._inbox: deque[tuple[float, Incoming]] = deque()  # with the time of receipt
         self._outbox: deque[Outgoing] = deque()
+        self._leaving: deque[Outgoing] = deque()  # paced: what may be sent
+        self._departures: Departures | None = None
         self._wake_engine = wake_engine
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._arrived = asyncio.Event()
@@ -70,7 +73,21 @@ class Mailbox:
     @property
     def full(self) -> bool:
         """Whether the connection should read no more for now."""
-        return len(self._inbox) >= INBOX or len(self._outbox) >= OUTBOX
+        return len(self._inbox) >= INBOX or len(self._outbox) + len(self._leaving) >= OUTBOX
+
+    def keep_to(self, departures: Departures) -> None:
+        """Let things leave at points of a grid alone, and audio no sooner than its time."""
+        self._departures = departures
+        departures.expect(self)
+
+    def depart(self, now: float) -> bool:
+        """Let out what may be sent by now; whether something is left."""
+        with suppress(IndexError):  # cut short just now
+            while self._outbox and _due(self._outbox[0], now):
+                self._leaving.append(self._outbox.popleft())
+        if self._leaving:
+            self._arrived.set()
+        return bool(self._outbox)
 
     def say(self, message: Incoming, now: float) -> None:
         """Pass a message to the engine."""
@@ -91,10 +108,11 @@ class Mailbox:
     async def receive(self) -> Outgoing:
         """The next item for the listener."""
         while True:
+            ready = self._leaving if self.paced else self._outbox
             with suppress(IndexError):  # empty, or cut short just now
-                return self._outbox.popleft()
+                return ready.popleft()
             self._arrived.clear()
-            if not self._outbox:
+            if not ready:
                 await self._arrived.wait()
 
     # On the engine's thread, or for what the connection itself has to tell, on the event loop
@@ -102,7 +120,9 @@ class Mailbox:
     def put(self, *items: Outgoing) -> None:
         """Pass items on to the listener; from the engine's thread, `announce` must follow."""
         self._outbox.extend(items)
-        if threading.get_ident() == self._thread:
+        if self._departures is not None:
+            self._departures.expect(self)
+        elif threading.get_ident() == self._thread:
             self._arrived.set()
         else:
             self._unannounced = True
@@ -110,6 +130,7 @@ class Mailbox:
     def cut_short(self, last: Close) -> None:
         """Let the listener have nothing but this; as `put`."""
         self._outbox.clear()
+        self._leaving.clear()
         self.put(last)
 
     def refuse(self, error: ProtocolError) -> None:
@@ -117,6 +138,11 @@ class Mailbox:
         self.put(error.as_message())
         if error.close is not None:
             self.put(Close(error.close, error.detail.code))
+
+    @property
+    def paced(self) -> bool:
+        """Whether things leave at points of a grid alone."""
+        return self._departures is not None
 
     @property
     def has_mail(self) -> bool:
@@ -140,6 +166,10 @@ def announce(mailboxes: Iterable[Mailbox]) -> None:
     for loop in {m._loop for m in fresh}:
         with suppress(RuntimeError):  # the loop was closed: nobody is left to be woken
             loop.call_soon_threadsafe(_wake, [m._arrived for m in fresh if m._loop is loop])
+
+
+def _due(item: Outgoing, now: float) -> bool:
+    return not isinstance(item, Audio) or item.ready_at <= now
 
 
 def _wake(arrivals: Iterable[asyncio.Event]) -> None:

@@ -16,6 +16,7 @@ BINARY: Final[Mapping[str, Any]] = {"type": "string", "format": "binary"}
 MEANINGS: Final[Mapping[int, str]] = {
     400: "Something in the request can't be; `param` names the field, `message` its value.",
     401: "An API key is needed.",
+    403: "The key may not read the monitor.",
     404: "There is no such thing, or it is not the caller's.",
     406: "Nothing that `Accept` names can be had.",
     408: "The body did not come.",

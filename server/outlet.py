@@ -54,7 +54,7 @@ class Outlet:
             self.begun = True
             self.mailbox.put(AudioStart(sample=0))
 
-    def send(self, audio: NDArray[np.float32], first: int, last: bool, now: float) -> None:
+    def send(self, audio: NDArray[np.float32], first: int, last: bool, leaves_at: float) -> None:
         """Hand on the next samples, the first of which is that sample of the stream. Raises as `encode`."""
         pcm = encode(audio, self._encoding)
         self._hash.update(pcm)
@@ -63,7 +63,7 @@ class Outlet:
         size = self._frame * SAMPLE_BYTES[self._encoding]
         for start in range(0, len(pcm), size):
             at = first + start // SAMPLE_BYTES[self._encoding]
-            self._put(at, pcm[start : start + size], last and start + size >= len(pcm), now)
+            self._put(at, pcm[start : start + size], last and start + size >= len(pcm), leaves_at)
 
     def finish(self, samples: int, reason: DoneReason) -> None:
         """The stream is whole."""
@@ -88,9 +88,9 @@ class Outlet:
         if self._farewell is not None:
             self._take_leave()
 
-    def _put(self, first: int, pcm: bytes, last: bool, now: float) -> None:
+    def _put(self, first: int, pcm: bytes, last: bool, leaves_at: float) -> None:
         header = FrameHeader(self._frames, first, LAST if last else 0).pack() if self._headed else b""
-        self.mailbox.put(Audio(header + pcm, len(pcm) // SAMPLE_BYTES[self._encoding], now))
+        self.mailbox.put(Audio(header + pcm, len(pcm) // SAMPLE_BYTES[self._encoding], leaves_at))
         self._frames += 1
 
     def _take_leave(self) -> None:

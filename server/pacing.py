@@ -7,6 +7,7 @@ from typing import Final
 
 from ostinato.server.playhead import Playhead
 from ostinato.server.protocol import SessionStart
+from ostinato.server.timetable import Timetable
 
 FIRST_HOPS: Final = 4  # the shortest block worth its overhead: 6 ms at 44.1 kHz
 IN_HAND_S: Final = 0.08  # what a listener is taken to gather before it plays, or part of its lead where that is less
@@ -46,7 +47,9 @@ class Pacing:
         self._lead: Final = max(hop, round(lead_ms / 1000.0 * sample_rate))  # samples
         self._block: Final = block_hops(lead_ms, frame, hop, sample_rate)
         self._waits_since: float | None = None  # for its first audio, or for more after it ran dry
-        self.playhead: Final = Playhead(sample_rate, min(round(IN_HAND_S * sample_rate), self._lead // 2))
+        in_hand = min(round(IN_HAND_S * sample_rate), self._lead // 2)
+        self.playhead: Final = Playhead(sample_rate, in_hand)
+        self._timetable: Final = Timetable(self._lead, in_hand, self._block * hop, sample_rate)
 
     @property
     def lead_s(self) -> float:
@@ -88,7 +91,12 @@ class Pacing:
             return now
         if self._waits_since is None:
             self._waits_since = now
+            self._timetable.gather(self.playhead.position(now), now)
         return self._waits_since + BLOCK_SHARE * self.lead_s
+
+    def leaves_at(self, end: int, now: float) -> float:
+        """When what ends at a sample, and was drawn by now, is handed over."""
+        return self._timetable.leaves_at(end, self.playhead, now)
 
     def wakes_at(self, clock: int, left: int, now: float) -> float | None:
         """When it will want a block, or can wait no longer; None where that takes a delivery first."""

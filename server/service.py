@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from ostinato.server.batches.queue import BatchQueue
+from ostinato.server.departures import Departures
 from ostinato.server.engine import Engine
 from ostinato.server.keys import Keys
 from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
@@ -32,6 +33,7 @@ class Service:
     requests: Rates
     batches: BatchQueue
     scratch: Scratch
+    departures: Departures = field(default_factory=Departures)
     connections: set[object] = field(default_factory=set)  # that are being served
     turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 
@@ -87,6 +89,15 @@ def service_of(connection: HTTPConnection) -> Service:
 async def caller(connection: HTTPConnection) -> str:
     """The owner of the key that a request bears; a dependency of routes. Raises ProtocolError."""
     return service_of(connection).authorise(connection.headers)
+
+
+async def monitoring(connection: HTTPConnection, owner: Annotated[str, Depends(caller)]) -> Service:
+    """The service, for those who may read what it measures; a dependency of routes. Raises ProtocolError."""
+    service = service_of(connection)
+    if service.settings.monitors and owner not in service.settings.monitors:
+        message = f"authorization: the key of {owner} may not read the monitor"
+        raise ProtocolError("not_allowed", message, param="authorization", kind="not_authorised")
+    return service
 
 
 async def authorised(connection: HTTPConnection, _: Annotated[str, Depends(caller)]) -> Service:

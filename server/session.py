@@ -218,7 +218,7 @@ class Session:
         audio = audio[: self._length - first]
         whole = end >= self._length
         last = whole or (self._ending and self.performance.idle)
-        self.outlet.send(audio, first, last, now)
+        self.outlet.send(audio, first, last, self.pacing.leaves_at(end, now) if self.mailbox.paced else now)
         self._served_at = now
         if last:
             self._done(first + len(audio), self._reason if whole else "ended", now)

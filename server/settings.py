@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, le=1024)  # of the native engine; None: every core but one, for the rest
     slots: int = Field(32, ge=1, le=4096)  # voices of each model at once
     lead_ms: float = Field(200.0, ge=LEAST_LEAD_MS, le=10_000.0)  # where a session names none
+    paced: bool = True  # live audio leaves by the clock; else as soon as it is drawn, which tells what drawing it took
     start_s: float = Field(10.0, gt=0.0)  # a socket waits so long for session.start
     idle_s: float = Field(600.0, gt=0.0)  # a session without a word or a sound
     stall_s: float = Field(10.0, gt=0.0)  # a client that takes no byte
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     api_keys: Annotated[Mapping[str, SecretStr], NoDecode] = Field(default_factory=dict)  # by owner
     api_keys_file: Annotated[Mapping[str, SecretStr], NoDecode] = Field(default_factory=dict)  # what the file holds
     allow_no_key: bool = False  # to be reachable from elsewhere without one
+    monitors: Annotated[tuple[str, ...], NoDecode] = ()  # owners of keys that may read the monitor; none: all
     token_s: float = Field(60.0, ge=1.0, le=3600.0)  # that a browser's token lasts
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names that the server answers to, beside its own
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # sites whose pages may call, beside its own
@@ -117,7 +119,7 @@ class Settings(BaseSettings):
             self.least_free_bytes,
         )
 
-    @field_validator("models", "allowed_hosts", "allowed_origins", mode="before")
+    @field_validator("models", "monitors", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Names separated by commas."""
@@ -149,6 +151,9 @@ class Settings(BaseSettings):
             keys = self.keys
         except ValueError as error:
             raise ValueError(f"api_keys ({PREFIX}API_KEYS, with _FILE and {PREFIX}API_KEY): {error}") from None
+        for name in self.monitors:
+            if name not in keys:
+                raise ValueError(f"monitors: {name!r} has no key; there are those of {', '.join(keys) or 'nobody'}")
         if not keys and not self.allow_no_key and not _is_loopback(self.host):
             raise ValueError(
                 f"host: {self.host!r} can be reached from elsewhere; set {PREFIX}API_KEY, or {PREFIX}ALLOW_NO_KEY=true"

@@ -19,6 +19,8 @@ USES_TORCH = (
     "models/excitation.py",
     "models/tone.py",
     "models/autoregressive.py",
+    "models/coupling.py",
+    "models/flow_network.py",
     "models/parallel.py",
     "models/steered.py",
     "models/networks.py",

@@ -7,6 +7,7 @@ import typer
 from ostinato.clients.cli.benching import bench
 from ostinato.clients.cli.budgeting import budget
 from ostinato.clients.cli.comparing import compare
+from ostinato.clients.cli.distilling import distill
 from ostinato.clients.cli.drafting import draft
 from ostinato.clients.cli.faults import Commands, bad_input
 from ostinato.clients.cli.loading import load
@@ -52,5 +53,6 @@ for command in (
     evaluate,
     quantize,
     draft,
+    distill,
 ):
     app.command()(command)

@@ -25,7 +25,7 @@ from ostinato.models.training.dataset import Dataset, DatasetError, Recording, c
 from ostinato.models.training.evaluating import check_instruments
 from ostinato.models.training.evaluation import Case, Sound, baseline, compare, measure_sound
 from ostinato.models.training.kinds import kinds_of
-from ostinato.models.training.likelihood import likelihood, network_of
+from ostinato.models.training.likelihood import likelihood, weigher_of
 from ostinato.models.training.measures import Audio, stft_distance
 from ostinato.models.training.notes import Split
 from ostinato.models.training.playing import play_notes, recording_frames
@@ -170,7 +170,7 @@ def _likelihoods(
         at = id(way.checkpoint), way.precision  # two models may have one name
         if at not in found:
             told(f"how likely {way.checkpoint.config.name} ({way.precision}) finds the notes")
-            found[at] = Likelihood(*likelihood(network_of(way.checkpoint, way.precision), recordings))
+            found[at] = Likelihood(*likelihood(weigher_of(way.checkpoint, way.precision), recordings))
     return found
 
 

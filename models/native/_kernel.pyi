@@ -39,6 +39,10 @@ class Shape:
     window: int
     strategy: str
     units: int
+    bits: list[int]
+    moves_set: list[int]
+    coupling_units: int
+    coupling_lines: int
     parameters: int
     blocks: BlocksShape
 

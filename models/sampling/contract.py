@@ -87,7 +87,8 @@ class Sampler(Protocol):
         """Advance one slot along given samples instead of drawn ones.
 
         controls float32 [frames, len(FRAME)], forced float32 [frames * hop] (what a listener would hear) ->
-        head parameters float32 [frames * hop, P]; row t was computed before sample t was seen.
+        head parameters float32 [frames * hop, P]; row t was computed before sample t was seen. Where a hop is drawn
+        at once, the rows of a hop depend on its other samples, and log probabilities add up to that of the hop.
         """
         ...
 

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import BlocksConfig, GaussianHead, LogisticsHead, ModelConfig, NadeConfig, StackConfig
+from ostinato.models.config import (
+    BlocksConfig,
+    FlowConfig,
+    GaussianHead,
+    LogisticsHead,
+    ModelConfig,
+    NadeConfig,
+    StackConfig,
+)
 from ostinato.models.native import _kernel
 from ostinato.models.quantization import integers
 from ostinato.models.sampling.contract import (
@@ -169,6 +177,8 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
         shape.head_widths = [*network.head_widths, *([shape.units] if shape.units else [])]
     if isinstance(network, BlocksConfig):
         shape.residual, shape.blocks = network.width, blocks_shape(network)
+    if isinstance(network, FlowConfig):
+        _flow_shape(shape, network)
     shape.log_scale_min = head.log_scale_min if isinstance(head, LogisticsHead | GaussianHead) else 0.0
     shape.harmonics = network.excitation.harmonics if network.excitation else 0
     shape.tone_harmonics = network.tone.harmonics if network.tone else 0
@@ -177,3 +187,10 @@ def kernel_shape(config: ModelConfig, window: int = 0) -> _kernel.Shape:
     shape.global_channels = network.global_.channels if network.global_ else 0
     shape.window = window
     return shape
+
+
+def _flow_shape(shape: _kernel.Shape, network: FlowConfig) -> None:
+    shape.kernel_size = network.kernel_size
+    shape.bits = [split.bit for split in network.splits]
+    shape.moves_set = [int(split.moves_set) for split in network.splits]
+    shape.coupling_units, shape.coupling_lines = network.units, network.lines

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.controls import FRAME
-from ostinato.models.excitation import increment
+from ostinato.models.excitation import emphasise, increment
 from ostinato.models.networks import make_parallel
-from ostinato.models.parallel import ParallelNetwork, standard_normal
+from ostinato.models.parallel import DensityNetwork, ParallelNetwork, logit, standard_normal
 from ostinato.models.sampling.contract import SamplerError
 from ostinato.models.sampling.torch_pool import SlotState, TorchPool, load_weights
 from ostinato.models.tone import tone_between
@@ -38,28 +38,59 @@ class TorchParallelSampler(TorchPool):
         self._decay = decay(config.pre_emphasis, config.hop, device)
 
     def probe(self, slot: int, controls: NDArray[np.float32], forced: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Refused: samples that are drawn at once have no parameters of their own."""
-        del slot, controls, forced
-        raise SamplerError(f"probe: a {self.config.strategy} has no density to be probed")
+        """Advance one slot along given samples: -> head parameters [frames * hop, P]. Refused without a density."""
+        if not isinstance(self._network, DensityNetwork):
+            raise SamplerError(f"probe: a {self.config.strategy} has no density to be probed")
+        return super().probe(slot, controls, forced)
 
     @torch.no_grad()
     def _hop(self) -> None:
         network, state, buffers, net = self._network, self._state, self._buffers, self.config.network
-        active, note = buffers.active, buffers.frames[:, FRAME.index("note")]
         steering = network.steer(buffers.frames)
         temperature = buffers.frames[:, FRAME.index("temperature"), None]
-        noise = standard_normal(self._uniforms(net.hop)) * temperature  # [slots, hop]
-        step = increment(note, net.sample_rate)
-        drawn = network.draw_hop(state.network, active, steering, noise)
+        noise = self._noise(net.head.kind) * temperature  # [slots, hop]
+        drawn = network.draw_hop(state.network, buffers.active, steering, noise)
         samples = drawn.left
         if drawn.amplitudes is not None and steering.tone is not None:
-            phase = state.phase[:, None] + step[:, None] * torch.arange(net.hop, device=self._device)
-            waves = network.waves(phase, note[:, None])  # [slots, hop, 2 waves]
-            tone = tone_between(state.amplitudes, drawn.amplitudes, waves)
-            samples = tone + steering.tone.log_scale.exp()[:, None] * samples
-            state.amplitudes.copy_(torch.where(active[:, None], drawn.amplitudes, state.amplitudes))
-        buffers.heard.copy_(torch.cat((state.output[:, None], samples), dim=1) @ self._decay)
-        state.output.copy_(torch.where(active, buffers.heard[:, -1], state.output))
+            samples = self._tone(drawn.amplitudes) + steering.tone.log_scale.exp()[:, None] * samples
+        self._leave(torch.cat((state.output[:, None], samples), dim=1) @ self._decay, drawn.amplitudes)
+
+    @torch.no_grad()
+    def _given_hop(self) -> None:
+        network, state, buffers, net = self._network, self._state, self._buffers, self.config.network
+        assert isinstance(network, DensityNetwork)
+        steering = network.steer(buffers.frames)
+        samples = emphasise(torch.cat((state.output[:, None], buffers.forced), dim=1), net.pre_emphasis)[:, 1:]
+        if steering.tone is None:
+            buffers.parameters.copy_(network.given_hop(state.network, buffers.active, steering, samples))
+            self._leave(buffers.forced, None)
+            return
+        tone, log_scale = self._tone(steering.tone.amplitudes), steering.tone.log_scale[:, None]
+        left = (samples - tone) * torch.exp(-log_scale)
+        parameters = network.given_hop(state.network, buffers.active, steering, left)
+        buffers.parameters.copy_(network.place(parameters, tone, log_scale))
+        self._leave(buffers.forced, steering.tone.amplitudes)
+
+    def _noise(self, kind: str) -> Tensor:
+        uniforms = self._uniforms(self.config.network.hop)  # [slots, hop, draws]
+        return logit(uniforms[..., 1]) if kind == "logistics" else standard_normal(uniforms)
+
+    def _tone(self, amplitudes: Tensor) -> Tensor:
+        """The tone of this hop [slots, hop], which ends at these amplitudes [slots, 2 K]."""
+        net, note = self.config.network, self._buffers.frames[:, FRAME.index("note")]
+        steps = increment(note, net.sample_rate)[:, None] * torch.arange(net.hop, device=self._device)
+        waves = self._network.waves(self._state.phase[:, None] + steps, note[:, None])  # [slots, hop, 2 waves]
+        return tone_between(self._state.amplitudes, amplitudes, waves)
+
+    def _leave(self, heard: Tensor, amplitudes: Tensor | None) -> None:
+        """Take what is heard of the hop [slots, hop] as played, and move on past it."""
+        state, buffers, net = self._state, self._buffers, self.config.network
+        active = buffers.active
+        buffers.heard.copy_(heard)
+        state.output.copy_(torch.where(active, heard[:, -1], state.output))
+        if amplitudes is not None:
+            state.amplitudes.copy_(torch.where(active[:, None], amplitudes, state.amplitudes))
+        step = increment(buffers.frames[:, FRAME.index("note")], net.sample_rate)
         state.phase.add_(torch.where(active, step * net.hop, torch.zeros_like(step)))
 
 

@@ -106,6 +106,10 @@ class TorchPool(ABC):
         Everything at fixed addresses, nothing asked of the host and no branch on a value, so that it can be captured.
         """
 
+    def _given_hop(self) -> None:
+        """The same of samples that are all forced; another computation where a hop is drawn at once."""
+        self._draw_hop()
+
     @property
     def build(self) -> Build:
         """What it runs on."""
@@ -150,7 +154,7 @@ class TorchPool(ABC):
             here = slice(f * hop, (f + 1) * hop)
             self._buffers.frames[slot] = torch.from_numpy(controls[f].copy()).to(self._device)
             self._buffers.forced[slot] = torch.from_numpy(forced[here].copy()).to(self._device)
-            self._draw_hop()
+            self._given_hop()
             out[here] = self._buffers.parameters[slot].cpu().numpy()
         return out
 

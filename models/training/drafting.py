@@ -16,56 +16,31 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.models.checkpoint import DRAFT, Checkpoint, load_uncalibrated, save_checkpoint
-from ostinato.models.controls import VoiceTimeline
-from ostinato.models.excitation import emphasise, running_phase
 from ostinato.models.heads import Head
-from ostinato.models.noise import as_int64, phase_start, voice_key
 from ostinato.models.registry import folder_of
-from ostinato.models.sampling.native import NativeSampler
 from ostinato.models.sampling.torch_sampler import build_wavenet
 from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rate
 from ostinato.models.training.likelihood import network_of
-from ostinato.models.training.playing import play_notes
 from ostinato.models.training.quantizing import reaching
 from ostinato.models.training.recipe import draft_config
+from ostinato.models.training.teaching import HELD_OUT, Lessons, Playing, play
 from ostinato.models.wavenet import WaveNet
 
 STEERING: Final = ("local.", "tone.", "global.")
-HELD_OUT: Final = 2**32  # the ordinal from which notes are kept to measure on
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Lessons):
     """How a draft is learnt."""
 
-    seed: int = 0
-    notes: int = 32  # that are played together
-    longest_s: float = 1.5  # of a note, its release included
     crops: int = 6  # a step
     hops: int = 64  # that count, of each crop
     steps_a_playing: int = 24  # before other notes are played
     learning_rate: float = 3e-3
     warm_up: int = 50  # steps
-
-
-@dataclass(frozen=True)
-class Playing:
-    """Notes that a model played: audio in its domain [B, T], frames [B, F, channels], phase int64 [B, T]."""
-
-    samples: Tensor
-    frames: Tensor
-    phase: Tensor
-
-    def crop(self, rows: NDArray[np.int64], first: NDArray[np.int64], hops: int, hop: int) -> Playing:
-        """So many hops of these notes from these on."""
-        pairs = list(zip(rows.tolist(), first.tolist(), strict=True))
-        at = [(row, slice(start * hop, (start + hops) * hop)) for row, start in pairs]
-        frames = torch.stack([self.frames[row, start : start + hops] for row, start in pairs])
-        return Playing(torch.stack([self.samples[i] for i in at]), frames, torch.stack([self.phase[i] for i in at]))
 
 
 @dataclass
@@ -88,30 +63,6 @@ class Drafted:
     cross_entropy: float
     divergence: float
     divergence_error: float
-
-
-def play(checkpoint: Checkpoint, settings: Settings, ordinal: int) -> Playing:
-    """Random notes of a model's instruments at its own temperatures; the ordinal chooses which."""
-    net, streams, seed = checkpoint.config.network, settings.notes, settings.seed + ordinal
-    rng = np.random.default_rng((settings.seed, ordinal))
-    count = math.ceil(settings.longest_s * net.sample_rate / net.hop)
-    frames = np.stack([_note(checkpoint, rng, count) for _ in range(streams)])
-    own = play_notes(NativeSampler(checkpoint, streams), list(frames), seed)
-    start = torch.tensor([as_int64(phase_start(voice_key(seed, i))) for i in range(streams)])
-    given = torch.from_numpy(frames)
-    phase = running_phase(start, given[..., 0], net.hop, net.sample_rate)
-    return Playing(emphasise(torch.from_numpy(np.stack(own)), net.pre_emphasis), given, phase)
-
-
-def _note(checkpoint: Checkpoint, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """Control frames of one note, somewhere in its instrument's range."""
-    config, net = checkpoint.config, checkpoint.config.network
-    index = int(rng.integers(len(config.instruments)))
-    instrument = config.instruments[index]
-    pitch, velocity = rng.uniform(instrument.low, instrument.high), rng.uniform(0.2, 1.0)
-    release = int(rng.uniform(0.2, 1.0) * count) * net.hop
-    voice = VoiceTimeline(float(pitch), float(velocity), index, onset=0, release=release)
-    return voice.frames(0, count, hop=net.hop, sample_rate=net.sample_rate, bend=0.0, temperature=config.temperature)
 
 
 class Drafter:

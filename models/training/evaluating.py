@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.sampling.choose import PrecisionName, open_sampler
@@ -24,7 +23,7 @@ from ostinato.models.training.dataset import Dataset, DatasetError, Recording, c
 from ostinato.models.training.evaluation import Case, measure_case
 from ostinato.models.training.figures import Measured, Results, make_report
 from ostinato.models.training.kinds import Kind, kinds_of
-from ostinato.models.training.likelihood import likelihood, network_of
+from ostinato.models.training.likelihood import Weigher, likelihood, weigher_of
 from ostinato.models.training.measures import Audio
 from ostinato.models.training.measuring import workers
 from ostinato.models.training.notes import Note, Split
@@ -82,7 +81,7 @@ def evaluate(
             notes=measured,
             bends=measure_bends(sampler, notes_to_bend(cases, plan.bent), kinds, warmth, plan.seed),
             held=measure_held(sampler, notes_to_hold(cases, plan.held), warmth, plan.seed),
-            bits=likelihoods(network_of(checkpoint, sampler.build.precision), cases, plan.likely),
+            bits=likelihoods(weigher_of(checkpoint, sampler.build.precision), cases, plan.likely),
             kinds=kinds,
         )
         network = checkpoint.config.network
@@ -191,9 +190,7 @@ def _spread_over_range(cases: Sequence[Case], count: int) -> list[Note]:
     return notes
 
 
-def likelihoods(
-    network: AutoregressiveNetwork, cases: Sequence[Case], count: int
-) -> dict[tuple[str, str], dict[str, float]]:
+def likelihoods(network: Weigher, cases: Sequence[Case], count: int) -> dict[tuple[str, str], dict[str, float]]:
     """Bits per sample of each instrument and split, over so many of its notes, evenly over its range."""
     torch.set_num_threads(os.cpu_count() or 1)
     groups: dict[tuple[str, str], list[Recording]] = {}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ostinato.models.blocks_network import BlocksNetwork
 from ostinato.models.config import HeadConfig, Instrument
 from ostinato.models.controls import FEATURES
+from ostinato.models.flow_network import FlowNetwork
 from ostinato.models.nade import Nade
 from ostinato.models.nade_network import NadeNetwork
 from ostinato.models.steered import SteeredNetwork
@@ -47,6 +48,16 @@ def start_alike(nade: Nade) -> None:
     """
     for weight in nade.output.values():
         weight[:] = weight[:1].clone()
+
+
+@torch.no_grad()
+def start_near_identity(network: FlowNetwork) -> None:
+    """Begin with couplings that hardly move or scale anything, so that many may follow each other."""
+    for name, weight in network.named_parameters():
+        if name.endswith(("output.weight", "shift.weight", "direct.weight", ".condition.weight")):
+            weight.mul_(0.1)
+        elif name.endswith("output.bias"):
+            weight.zero_()
 
 
 def start_unpredicted(taps: nn.Linear) -> None:

@@ -24,7 +24,7 @@ from ostinato.models.training.reporting import Reporter
 STATE: Final = "state.pt"
 SAVE_EVERY_S: Final = 60.0
 
-SETTINGS: Final[dict[Strategy, Settings]] = {
+SETTINGS: Final[dict[str, Settings]] = {
     "wavenet": Settings(),
     # a sample of it costs a tenth; the lighter its past when played, the less its own noise feeds it
     "nade": Settings(crops=CropPlan(count=8), hops=1024, learning_rate=2e-3, past_weight=0.5),
@@ -81,6 +81,8 @@ def train(
     config = config or config_of(dataset, out, strategy, plan)
     check_fit(dataset, config.network, data)
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
+    if config.strategy not in SETTINGS:
+        raise TrainingError(f"strategy: a {config.strategy} learns from a model's playing: `ostinato distill`")
     settings = replace(SETTINGS[config.strategy], seed=seed)
     if learning_rate is not None:
         settings = replace(settings, learning_rate=learning_rate)

@@ -11,7 +11,7 @@ from ostinato.server.latency_report import LatencyReport, RecentReport
 from ostinato.server.openapi import errors, query
 from ostinato.server.protocol.faults import explain
 from ostinato.server.recent import LOOK_BACK_S
-from ostinato.server.service import Service, authorised
+from ostinato.server.service import Service, monitoring
 
 router = APIRouter()
 
@@ -27,14 +27,14 @@ class RecentQuery(BaseModel):
 QUERY: Final = {"parameters": query(RecentQuery)}
 
 
-@router.get("/v1/latency")
-def latency(service: Annotated[Service, Depends(authorised)]) -> LatencyReport:
+@router.get("/v1/latency", responses=errors(403))
+def latency(service: Annotated[Service, Depends(monitoring)]) -> LatencyReport:
     """The latency monitor's report, renewed once a second."""
     return service.engine.latency
 
 
-@router.get("/v1/latency/recent", openapi_extra=QUERY, responses=errors(400))
-def recent(request: Request, service: Annotated[Service, Depends(authorised)]) -> RecentReport:
+@router.get("/v1/latency/recent", openapi_extra=QUERY, responses=errors(400, 403))
+def recent(request: Request, service: Annotated[Service, Depends(monitoring)]) -> RecentReport:
     """Every block, every missed deadline and every session's seconds, of the last 10 s or of `seconds`, 60 at most."""
     try:
         asked = RecentQuery.model_validate(dict(request.query_params))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from contextlib import ExitStack
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -38,6 +39,7 @@ async def stream(socket: WebSocket) -> None:
         await carry(connection.mailbox, connection.speak(), connection.listen())
     finally:
         service.connections.discard(connection)
+        connection.close()
 
 
 class Connection:
@@ -48,8 +50,13 @@ class Connection:
         self._socket, self._service = socket, service
         self._started = self._closing = False
         self._owner = ""
+        self._attended = ExitStack()
         self._limits = service.settings.limits
         self._allowance = Allowance(self._limits.messages_per_s, self._limits.messages_burst, time.monotonic())
+
+    def close(self) -> None:
+        """It is over."""
+        self._attended.close()
 
     async def listen(self) -> None:
         """Pass on what the client says, until it is gone."""
@@ -128,6 +135,9 @@ class Connection:
         if self._started:
             self.mailbox.say(message, now)
         elif isinstance(message, SessionStart):
+            if message.mode == "live" and self._service.settings.paced:
+                self._attended.enter_context(self._service.departures.attended())
+                self.mailbox.keep_to(self._service.departures)
             session_id = uuid.uuid4().hex
             opening = Opening(session_id, message, self.mailbox, now, self._owner, resumable=True)
             self._service.engine.open(opening)

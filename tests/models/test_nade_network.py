@@ -98,7 +98,7 @@ def test_a_strategy_has_its_own_network() -> None:
     assert parse_config(config.model_dump(mode="json")) == config
     with pytest.raises(ConfigError, match=r"network\.units: Extra inputs"):
         parse_config({"name": "plain", "network": network})
-    with pytest.raises(ConfigError, match=r"strategy: .*'flow'"):
-        parse_config({"name": "plain", "strategy": "flow", "network": network})
+    with pytest.raises(ConfigError, match=r"strategy: .*'diffusion'"):
+        parse_config({"name": "plain", "strategy": "diffusion", "network": network})
     with pytest.raises(ConfigError, match="strategy: 'nade', and this is for a wavenet"):
         _ = config.wavenet

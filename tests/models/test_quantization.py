@@ -30,7 +30,7 @@ R16 = registry.load("r16")
 def test_every_weight_is_within_half_a_step_of_its_level(checkpoint: Checkpoint) -> None:
     found = integers(checkpoint)
     units = {"dilated": "hidden", "residual": "gate"}
-    for i in range(checkpoint.config.network.layers):
+    for i in range(checkpoint.config.wavenet.layers):
         for part, unit in units.items():
             name = f"layers.{i}.{part}"
             if f"{name}.weight" not in checkpoint.tensors:
@@ -47,7 +47,7 @@ def test_every_weight_is_within_half_a_step_of_its_level(checkpoint: Checkpoint)
 @settings(max_examples=25, deadline=None)
 @given(checkpoints())
 def test_the_worst_sums_of_a_network_stay_within_32_bits(checkpoint: Checkpoint) -> None:
-    found, network = integers(checkpoint), checkpoint.config.network
+    found, network = integers(checkpoint), checkpoint.config.wavenet
     skip = np.abs(found["skip.offset"]).astype(np.int64)
     for i in range(network.layers):
         skip += LEVEL_TOP * np.abs(found[f"layers.{i}.skip.levels"].astype(np.int64)).sum(axis=1)

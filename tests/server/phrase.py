@@ -1,6 +1,6 @@
 """Plays a phrase of held-out notes live through a server, and measures it beside the recordings.
 
-    python -m tests.server.phrase --data data/orchestra [--model nade --model default]
+    python -m tests.server.phrase --data data/orchestra [--model nade --model student --model default]
 
 Fails where a level is more than 3 dB off, a note is heard 300 ms after its release, or the listener ran dry.
 
@@ -72,7 +72,7 @@ def main() -> None:
     options.add_argument("--model", action="append")
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
-    models = chosen.model or ["nade", "default"]
+    models = chosen.model or ["nade", "student", "default"]
     faults = 0
     dataset = read_dataset(chosen.data)
     with process(OSTINATO_MODELS=",".join(models)) as server:

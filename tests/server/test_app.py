@@ -28,11 +28,11 @@ def test_models_are_listed_with_their_controls(server: Serving) -> None:
     assert httpx.get(f"{server.url}/v1/models/tiny").json() == model
 
 
-@pytest.mark.parametrize("name", ["nade", "blocks"])
-def test_another_strategy_is_listed_and_played_as_any_other_model(name: str) -> None:
+@pytest.mark.parametrize(("name", "strategy"), [("nade", "nade"), ("blocks", "blocks"), ("student", "flow")])
+def test_every_strategy_is_listed_and_played_as_any_other(name: str, strategy: str) -> None:
     with serving(models=(name,)) as server:
         (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
-        assert (model["id"], model["strategy"], model["engine"]["engine"]) == (name, name, "native")
+        assert (model["id"], model["strategy"], model["engine"]["engine"]) == (name, strategy, "native")
         assert model["live_voices"] >= 1
         with Listener(server) as listener:
             started = listener.start(model=name, mode="live", duration_s=0.2)

@@ -49,9 +49,9 @@ def test_a_short_lead_makes_everybody_dearer() -> None:
 
 def test_what_the_event_loop_takes_is_time_that_a_short_lead_has_not() -> None:
     delay = Delay()
-    assert capacity(delay=delay).suffices(claims(4, block_s=0.0087, lead_s=0.02), 0.0)
+    assert capacity(delay=delay).suffices(claims(2, block_s=0.0087, lead_s=0.02), 0.0)
     delay.seen(0.008, 1.0)
-    assert not capacity(delay=delay).suffices(claims(4, block_s=0.0087, lead_s=0.02), 1.0)
+    assert not capacity(delay=delay).suffices(claims(2, block_s=0.0087, lead_s=0.02), 1.0)
     assert capacity(delay=delay).suffices(claims(8), 1.0)
 
 

@@ -1,11 +1,13 @@
 """What a scrape of a real server holds, by Prometheus' own parser."""
 
 import httpx
+import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from ostinato.server.protocol import ControlApplied, NoteOn, Stats
+from ostinato.server.settings import SettingsError, read_settings
 from tests.server.serving import Listener, Serving, eventually, serving
 
 KEY = "a key that is long enough"
@@ -133,3 +135,20 @@ def test_metrics_are_told_to_who_has_the_key() -> None:
         for path in ("/metrics", "/v1/latency/recent"):
             assert httpx.get(server.url + path).status_code == 401
             assert httpx.get(server.url + path, headers={"Authorization": f"Bearer {KEY}"}).status_code == 200
+
+
+def test_the_monitor_is_told_to_those_alone_who_are_named_for_it() -> None:
+    with serving(api_keys="alice:key-of-alice,bob:key-of-bob", monitors="alice") as server:
+        for path in ("/metrics", "/v1/latency", "/v1/latency/recent"):
+            seen = [
+                httpx.get(server.url + path, headers={"Authorization": f"Bearer key-of-{n}"}) for n in ("alice", "bob")
+            ]
+            assert [answer.status_code for answer in seen] == [200, 403]
+            assert seen[1].json()["error"]["code"] == "not_allowed"
+        bob = {"Authorization": "Bearer key-of-bob"}
+        assert httpx.get(f"{server.url}/v1/models", headers=bob).status_code == 200
+
+
+def test_who_is_named_for_the_monitor_has_a_key() -> None:
+    with pytest.raises(SettingsError, match="monitors: 'carol' has no key"):
+        read_settings(api_keys="alice:key-of-alice", monitors="alice,carol")

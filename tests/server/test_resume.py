@@ -54,10 +54,11 @@ MELODY: Sequence[Event] = (
 class Traveller:
     """A listener that loses its connection again and again, and keeps what it heard."""
 
-    def __init__(self, server: Serving, **fields: Any) -> None:  # noqa: ANN401
+    def __init__(self, server: Serving, key: str = "", **fields: Any) -> None:  # noqa: ANN401
         self.server, self.pcm = server, b""
+        headers = {"Authorization": f"Bearer {key}"} if key else None
         self.fields = {"voices": 3, "mode": "live", "lead_ms": 100.0, "duration_s": 0.8, "seed": 7, **fields}
-        self.listener = Listener(server).start(**self.fields)
+        self.listener = Listener(server, additional_headers=headers).start(**self.fields)
         self.listener.say(StreamPause(), *MELODY, StreamResume())
         self.created = self.listener.hear_until(SessionCreated)
 
@@ -76,8 +77,9 @@ class Traveller:
         self.listener.socket.socket.shutdown(socket.SHUT_RDWR)
         self.listener.__exit__()
 
-    def return_(self, token: str | None = None, next_sample: int | None = None) -> None:
-        self.listener = Listener(self.server)
+    def return_(self, token: str | None = None, next_sample: int | None = None, key: str = "") -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        self.listener = Listener(self.server, additional_headers=headers)
         wanted = {
             "token": token or self.created.resume_token,
             "next_sample": len(self.pcm) // 2 if next_sample is None else next_sample,
@@ -330,6 +332,23 @@ def test_a_token_is_its_keys_alone_and_holds_until_its_successor_is_confirmed() 
         tokens.confirm()
         assert not hold(second, "studio")
         assert hold(tokens.newest, "studio")
+
+
+def test_a_token_of_one_key_opens_nothing_to_another(uninterrupted: bytes) -> None:
+    with serving(api_keys="alice:key-of-alice,bob:key-of-bob") as server:
+        traveller = Traveller(server, key="key-of-alice")
+        traveller.hear(6000)
+        traveller.lose()
+        refusals = []
+        for stolen in (None, "x" * 32):  # the true token tells another's key no more than any other does
+            traveller.return_(stolen, key="key-of-bob")
+            refused = traveller.listener.hear_out()
+            refusals.append((refused.one(Error).error, refused.close_code, refused.pcm))
+            traveller.listener.__exit__()
+        assert refusals[0] == refusals[1]
+        assert refusals[0][1:] == (4409, b"")
+        traveller.return_(key="key-of-alice")
+        assert traveller.out() == uninterrupted
 
 
 def test_all_who_come_back_to_a_full_server_are_waited_for(uninterrupted: bytes) -> None:

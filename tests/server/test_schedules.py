@@ -5,6 +5,7 @@ Pacing, scheduler and capacity are the server's own; sampler, sockets and time a
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import asdict, dataclass, field
 
 from hypothesis import given, settings
@@ -62,6 +63,12 @@ class Seat:
     pacing: Pacing
     clock: int = 0
     resting: bool = False
+    held: deque[tuple[float, int]] = field(default_factory=deque)  # what was drawn: when it leaves, and samples
+
+    def depart(self, now: float) -> None:
+        while self.held and self.held[0][0] <= now:
+            at, samples = self.held.popleft()
+            self.pacing.playhead.deliver(samples, at)
 
     @property
     def claim(self) -> Claim:
@@ -116,6 +123,7 @@ class Hall:
     def step(self) -> None:
         demands = []
         for name, seat in self.seats.items():
+            seat.depart(self.now)
             if not seat.resting:
                 wish = seat.pacing.wish(seat.clock, 10**9, self.now)
                 demands.append(Demand(name, seat.guest.model, True, voices=seat.guest.voices, **asdict(wish)))
@@ -125,7 +133,9 @@ class Hall:
         plan = self.scheduler.choose(demands, now=self.now, least_lead_s=min(leads, default=None))
         if plan is None:
             wakes = [s.pacing.wakes_at(s.clock, 10**9, self.now) for s in self.seats.values() if not s.resting]
-            self.now = max(self.now + 0.0005, min([at for at in wakes if at is not None] + [self.now + 0.01]))
+            leaves = [seat.held[0][0] for seat in self.seats.values() if seat.held]
+            soon = [at for at in wakes if at is not None] + leaves + [self.now + 0.01]
+            self.now = max(self.now + 0.0005, min(soon))
         else:
             self.draw(plan)
 
@@ -139,7 +149,8 @@ class Hall:
             if plan.live:
                 seat = self.seats[name]
                 seat.clock += plan.hops * HOP
-                seat.pacing.playhead.deliver(plan.hops * HOP, self.now)
+                seat.depart(self.now)
+                seat.held.append((seat.pacing.leaves_at(seat.clock, self.now), plan.hops * HOP))
                 ahead = (seat.clock - seat.pacing.playhead.position(self.now)) / RATE
                 assert ahead <= seat.pacing.lead_s + 1e-9
             else:

@@ -18,9 +18,10 @@ OSTINATO_INLINE void sound_block(const Model& m, const Scratch& s, const Stream*
     Slot& slot = *streams[n].slot;
     const float* left = s.left + std::int64_t{n} * m.hop + first;
     float* heard = streams[n].heard + std::int64_t{frame} * m.hop + first;
+    const float* forced = streams[n].forced ? streams[n].forced + std::int64_t{frame} * m.hop + first : nullptr;
     for (int t = 0; t < samples; ++t) {
       const float sample = m.tone_harmonics ? s.tone[n * block_samples + t] + s.held[n].scale * left[t] : left[t];
-      heard[t] = slot.output = sample + m.pre_emphasis * slot.output;
+      heard[t] = slot.output = forced ? forced[t] : sample + m.pre_emphasis * slot.output;
     }
     slot.clock += samples;
   }

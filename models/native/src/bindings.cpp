@@ -234,6 +234,10 @@ NB_MODULE(_kernel, m) {
       .def_rw("window", &ostinato::Shape::window)
       .def_rw("strategy", &ostinato::Shape::strategy)
       .def_rw("units", &ostinato::Shape::units)
+      .def_rw("bits", &ostinato::Shape::bits)
+      .def_rw("moves_set", &ostinato::Shape::moves_set)
+      .def_rw("coupling_units", &ostinato::Shape::coupling_units)
+      .def_rw("coupling_lines", &ostinato::Shape::coupling_lines)
       .def_rw("parameters", &ostinato::Shape::parameters)
       .def_rw("blocks", &ostinato::Shape::blocks);
   nb::class_<BoundPool>(m, "Pool")

@@ -14,6 +14,7 @@
 #else
 #include "at_once.hpp"
 #include "blocks.hpp"
+#include "flow.hpp"
 #include "nade.hpp"
 #include "stack.hpp"
 #define OSTINATO_PRECISION float32
@@ -172,7 +173,8 @@ constexpr Kernel kernel{OSTINATO_TEXT(OSTINATO_NAME),
                         OSTINATO_TEXT(OSTINATO_PRECISION),
                         levels_together,
                         levels_raised,
-                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>), OSTINATO_FLOATS_ALONE(advance<ByBlock>)},
+                        {advance<BySample>, OSTINATO_FLOATS_ALONE(advance<ByFrame>), OSTINATO_FLOATS_ALONE(advance<ByBlock>),
+                         OSTINATO_FLOATS_ALONE(advance_at_once<DrawFlow>)},
                         speculate,
                         evaluate,
                         sample,

@@ -75,6 +75,23 @@ struct Nade {
   std::int64_t past;    // where the frame lies, floats from the start of a slot's rings
 };
 
+// An affine coupling over frames of one hop, whose half that is moved has a bit of its place set, or has it clear.
+struct Coupling {
+  Matrix read;   // what is read of each frame, oldest first -> filter, gate, lines, shift; each padded
+  Matrix output; // gated units -> shift, log-scale
+  Matrix shift;  // lines -> shift
+  std::int64_t condition; // where what the condition adds lies: that of `read`, the lines' gains, the log-scale
+  std::int64_t past;      // where what was read of the frames before lies, floats from the start of a slot's rings
+  std::int32_t bit;
+  bool moves_set;
+};
+
+struct Flow {
+  std::int32_t couplings, units, lines, half; // of each; units, lines and half a hop are padded
+  std::int32_t past_frames;
+  const Coupling* coupling; // from samples to noise
+};
+
 constexpr int most_pairs = 64;    // of channels that turn together, in a head of attention
 constexpr int most_window = 4096; // steps that attention sees
 constexpr float norm_epsilon = 1e-5f;
@@ -112,8 +129,8 @@ struct Blocks {
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
 
 // What draws the samples of a hop.
-enum class Strategy : std::int32_t { wavenet, nade, blocks };
-constexpr int strategies = 3;
+enum class Strategy : std::int32_t { wavenet, nade, blocks, flow };
+constexpr int strategies = 4;
 
 // Whether all samples of a hop are drawn at once (at_once.hpp), and not each from the one before it.
 constexpr bool draws_at_once(Strategy strategy) { return strategy > Strategy::blocks; }
@@ -140,6 +157,7 @@ struct Model {
   const IntegerHead* integer_head;   // head_layers of them
   const float* levels;         // mu-law: the sample of each level
   Nade nade;
+  Flow flow;
   Blocks blocks;
 };
 
@@ -203,6 +221,13 @@ struct Scratch {
   float* drawn;      // [group][head parameters]: of a NADE
   BlockRows blocks;
   float* left;       // [group][hop]: of strategies that draw a hop at once, what is added to the tone
+  float* taps;         // [group][read of each frame]: of a flow's coupling
+  float* read_of_taps; // [group][filter, gate, lines, shift]
+  float* affine;       // [group][shift, log-scale]
+  float* moved;        // [2][half a hop]
+  float* mean;         // [hop]: of given samples, what the couplings so far add to the noise of each place
+  float* log_scale;    // [hop]: and what it is multiplied by
+  float* hop_tone;     // [hop]: of given samples
   float* choice;     // [group][block]: uniform that chooses a level or component, or its logit
   float* spread;     // [group][block]: standardised deviation from its centre
   std::int32_t* past_sums; // [layers][rows][2 residual]; of int8

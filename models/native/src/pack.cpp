@@ -17,6 +17,7 @@ std::int64_t power_of_two(std::int64_t at_least) {
 Strategy strategy_of(const std::string& name) {
   if (name == "wavenet") return Strategy::wavenet;
   if (name == "nade") return Strategy::nade;
+  if (name == "flow") return Strategy::flow;
   if (name == "blocks") return Strategy::blocks;
   throw std::invalid_argument("strategy: '" + name + "' has no kernel");
 }
@@ -62,6 +63,8 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
   local_.clear();
   if (model_.strategy == Strategy::nade) {
     lay_out_nade(shape, tensors, layout);
+  } else if (model_.strategy == Strategy::flow) {
+    lay_out_flow(shape, tensors, layout);
   } else if (model_.strategy == Strategy::blocks) {
     lay_out_blocks(shape, tensors, layout);
   } else {
@@ -73,7 +76,7 @@ void PackedModel::lay_out(const Shape& shape, const Tensors& tensors, Layout& la
     lay_out_integers(shape, tensors, layout);
   else
     lay_out_floats(shape, tensors, layout);
-  if (model_.strategy != Strategy::blocks)
+  if (model_.strategy != Strategy::blocks && model_.strategy != Strategy::flow)
     model_.condition = packer.conditions(shape.condition_channels(), together_ ? tanh_exponent : 1.0f,
                                          together_ ? sigmoid_exponent : 1.0f);
   int width = feature_channels + shape.global_channels;
@@ -135,6 +138,7 @@ PackedModel::PackedModel(const Shape& shape, const Tensors& tensors, const Kerne
   model_.integer_layer = integer_layers_.data();
   model_.integer_head = integer_heads_.data();
   model_.local = local_.data();
+  model_.flow.coupling = couplings_.data();
 }
 
 // Offsets count floats where rows are of float32, bytes where they are of levels.
@@ -152,6 +156,10 @@ void PackedModel::place_rings(const Shape& shape) {
     else
       place(layers_[i]);
     at += length * model_.residual;
+  }
+  for (Coupling& coupling : couplings_) {
+    coupling.past = at;
+    at += padded(model_.flow.past_frames * shape.hop / 2, pad_outputs);
   }
   model_.nade.past = at;
   if (shape.units) at += padded(shape.hop, pad_outputs);

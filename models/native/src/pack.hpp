@@ -35,6 +35,8 @@ struct Shape {
   int window; // most samples of one stream that are scored at once; 0 where each waits for the one before
   int units;      // of a NADE, where head_widths end; 0 where there is none
   int parameters; // of the head
+  std::vector<int> bits, moves_set; // one a coupling of a flow; empty where there is none
+  int coupling_units, coupling_lines; // of each
   BlocksShape blocks;
 
   int condition_channels() const { return local_widths.empty() ? global_channels : local_widths.back(); }
@@ -76,6 +78,7 @@ class PackedModel {
   void lay_out(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_floats(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_nade(const Shape& shape, const Tensors& tensors, Layout& layout);
+  void lay_out_flow(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_blocks(const Shape& shape, const Tensors& tensors, Layout& layout);
   void lay_out_integers(const Shape& shape, const Tensors& tensors, Layout& layout);
   void place_rings(const Shape& shape);
@@ -90,6 +93,7 @@ class PackedModel {
   std::vector<IntegerHead> integer_heads_;
   std::vector<Matrix> local_;
   std::vector<Matrix> conditionals_; // of a NADE
+  std::vector<Coupling> couplings_;   // of a flow
   std::vector<BlockLayer> block_layers_;
   Memory memory_;
   std::size_t ring_bytes_ = 0, weight_bytes_ = 0;

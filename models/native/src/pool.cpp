@@ -21,7 +21,7 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
   };
   for (int value : {shape.sample_rate, shape.hop, shape.residual, shape.skip, shape.kernel_size, shape.harmonics,
                     shape.tone_harmonics, shape.global_entries, shape.global_channels, shape.window,
-                    shape.units, shape.parameters})
+                    shape.units, shape.parameters, shape.coupling_units, shape.coupling_lines})
     mix(value);
   const BlocksShape& b = shape.blocks;
   for (int value : {b.block, b.before, b.width, b.heads, b.kv_heads, b.feed_forward, b.layers, b.window, b.units, b.taps})
@@ -29,6 +29,8 @@ std::uint64_t fingerprint(const Shape& shape, const std::string& precision) {
   for (int width : shape.local_widths) mix(width);
   for (int dilation : shape.dilations) mix(dilation);
   for (int width : shape.head_widths) mix(width);
+  for (int bit : shape.bits) mix(bit);
+  for (int set : shape.moves_set) mix(set);
   for (char letter : shape.strategy + shape.head + b.inside + precision) mix(letter);
   mix(static_cast<std::int64_t>(shape.pre_emphasis * 1e6f));
   return hash;
@@ -92,6 +94,15 @@ Scratch Pool::lay_out_scratch(Layout& layout) const {
   s.drawn = layout.take(m.nade.units ? group * m.nade.output->outputs : 0);
   if (m.strategy == Strategy::blocks) s.blocks = lay_out_block_rows(layout);
   s.left = layout.take(draws_at_once(m.strategy) ? group * static_cast<std::size_t>(m.hop) : 0);
+  if (m.flow.couplings) {
+    const Coupling& c = *m.flow.coupling;
+    const std::size_t hop = m.hop, half = m.flow.half;
+    s.taps = layout.take(group * c.read.inputs);
+    s.read_of_taps = layout.take(group * c.read.outputs);
+    s.affine = layout.take(group * 2 * half);
+    s.moved = layout.take(2 * half);
+    for (float** row : {&s.mean, &s.log_scale, &s.hop_tone}) *row = layout.take(hop);
+  }
   s.choice = layout.take(group * block_samples);
   s.spread = layout.take(group * block_samples);
   return s;

@@ -14,6 +14,7 @@ from ostinato.models import registry
 from ostinato.models.config import ModelConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.sampling.native import NativeSampler, Precision
+from ostinato.models.training.recipe import student_config
 
 SLOTS = 5
 precision: Precision = next(p for p in get_args(Precision) if p == sys.argv[2])
@@ -24,6 +25,8 @@ if sys.argv[1] == "nade":
     plain = checkpoint.config.model_dump()
     config = {**plain, "strategy": "nade", "network": {**plain["network"], "units": 20}}
     checkpoint = registry.random_checkpoint(ModelConfig.model_validate(config))
+if sys.argv[1] == "flow":
+    checkpoint = registry.random_checkpoint(student_config(checkpoint.config, "flow"))
 pool = NativeSampler(checkpoint, SLOTS, threads=threads, precision=precision)._pool
 slots = np.arange(SLOTS)
 

@@ -16,7 +16,8 @@ COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the counter stands before glibc's malloc")
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler on the path")
 @pytest.mark.parametrize(
-    ("model", "precision"), [("tiny", "float32"), ("tiny", "int8"), ("nade", "float32"), ("blocks", "float32")]
+    ("model", "precision"),
+    [("tiny", "float32"), ("tiny", "int8"), ("nade", "float32"), ("blocks", "float32"), ("flow", "float32")],
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_step_allocates_nothing(tmp_path: Path, model: str, precision: str, threads: int) -> None:

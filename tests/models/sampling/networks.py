@@ -10,6 +10,7 @@ from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import (
     BlocksConfig,
     ExcitationConfig,
+    FlowConfig,
     GaussianHead,
     GlobalConditioning,
     HeadConfig,
@@ -25,6 +26,7 @@ from ostinato.models.config import (
 )
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
+from ostinato.models.parallel import DensityNetwork
 
 STEERED = SteeredConfig.model_fields.keys() | {"global"}
 
@@ -81,6 +83,25 @@ def nade_checkpoints(draw: st.DrawFn) -> Checkpoint:
 
 
 @st.composite
+def flow_checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """The same controls over a flow."""
+    plain = draw(checkpoints())
+    steered = {key: value for key, value in plain.config.network.model_dump().items() if key in STEERED}
+    own = {
+        "hop": draw(st.sampled_from([2, 8, 32, 64])),
+        "head": draw(st.sampled_from([{"kind": "gaussian"}, {"kind": "logistics", "components": 1}])),
+        "excitation": None,
+        "couplings": draw(st.integers(1, 8)),
+        "kernel_size": draw(st.integers(1, 3)),
+        "units": draw(st.sampled_from([1, 5, 16, 21])),
+        "lines": draw(st.sampled_from([1, 7, 16, 33])),
+    }
+    flow = FlowConfig.model_validate({**steered, **own})
+    config = ModelConfig(name="random", strategy="flow", network=flow, instruments=plain.config.instruments)
+    return registry.random_checkpoint(config, draw(st.integers(0, 9)))
+
+
+@st.composite
 def blocks_checkpoints(draw: st.DrawFn) -> Checkpoint:
     """The same over blocks, whichever way they are drawn inside."""
     plain = draw(checkpoints())
@@ -133,5 +154,6 @@ def forward_in_double(
     note = torch.from_numpy(controls[None, :, FRAME.index("note")].copy())
     phase = excitation.running_phase(start, note, net.hop, net.sample_rate)
     own_domain = excitation.emphasise(torch.from_numpy(forced)[None], net.pre_emphasis)
-    parameters: torch.Tensor = network(own_domain.double(), torch.from_numpy(controls)[None].double(), phase)
+    forward = network.parameters_of if isinstance(network, DensityNetwork) else network
+    parameters: torch.Tensor = forward(own_domain.double(), torch.from_numpy(controls)[None].double(), phase)
     return parameters[0]

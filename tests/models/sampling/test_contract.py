@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 
 from ostinato.models import excitation, noise, registry
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import ModelConfig, SteeredConfig, WaveNetConfig
+from ostinato.models.config import PARALLEL, ModelConfig, SteeredConfig, WaveNetConfig
 from ostinato.models.controls import FRAME
+from ostinato.models.parallel import DensityNetwork
 from ostinato.models.quantized_wavenet import QuantizedWaveNet
 from ostinato.models.sampling.contract import Sampler, SamplerError, Snapshot
 from ostinato.models.sampling.naive import NaiveSampler
 from ostinato.models.sampling.native import NativeSampler
 from ostinato.models.sampling.speculative import SpeculativeSampler
+from ostinato.models.sampling.torch_parallel import TorchParallelSampler, build_parallel
 from ostinato.models.sampling.torch_sampler import TorchSampler, build_network
+from ostinato.models.steered import SteeredNetwork
 
 SLOTS = 5
 STEERED = SteeredConfig.model_fields.keys() | {"global"}
@@ -30,6 +33,12 @@ Make = Callable[[Checkpoint, int], Sampler]
 def drafted(model: Checkpoint) -> Checkpoint:
     """A draft that knows nothing of its model."""
     return registry.random_checkpoint(model.config, seed=4)
+
+
+def in_torch(model: Checkpoint, slots: int, device: str = "cpu") -> Sampler:
+    """The readable reference of a model's kind."""
+    kind = TorchParallelSampler if model.config.strategy in PARALLEL else TorchSampler
+    return kind(model, slots, device)
 
 
 EXACT: dict[str, Make] = {
@@ -48,11 +57,11 @@ EXACT: dict[str, Make] = {
     "speculative-threads": lambda c, n: SpeculativeSampler(c, drafted(c), n, threads=2),
     "naive": NaiveSampler,
 }
-SAMPLERS: dict[str, Make] = {**EXACT, "torch": TorchSampler}
+SAMPLERS: dict[str, Make] = {**EXACT, "torch": in_torch}
 if torch.cuda.is_available():
     from ostinato.models.sampling.fused import FusedSampler
 
-    SAMPLERS["torch-cuda"] = lambda c, n: TorchSampler(c, n, device="cuda")
+    SAMPLERS["torch-cuda"] = lambda c, n: in_torch(c, n, device="cuda")
     SAMPLERS["fused-cuda"] = lambda c, n: FusedSampler(c, n, "cuda", "float32")  # on a CPU: test_fused.py
 
 
@@ -66,6 +75,19 @@ def small_nade(**changes: object) -> Checkpoint:
         "network": {**network, "units": 11, **changes},
     }
     return registry.random_checkpoint(ModelConfig.model_validate(data), seed=4)
+
+
+def small_flow(**changes: object) -> Checkpoint:
+    """The same tone and controls, and all of a hop at once."""
+    steered = {name: value for name, value in small().config.network.model_dump().items() if name in STEERED}
+    own = {"excitation": None, "head": {"kind": "gaussian"}, "couplings": 7, "kernel_size": 3, "units": 5, "lines": 3}
+    data = {
+        "name": "small-flow",
+        "strategy": "flow",
+        "instruments": [{"name": "one"}, {"name": "two"}],
+        "network": {**steered, **own, **changes},
+    }
+    return registry.random_checkpoint(ModelConfig.model_validate(data), seed=5)
 
 
 def small_blocks(**changes: object) -> Checkpoint:
@@ -120,6 +142,8 @@ MODELS = {
     ),
     "blocks": small_blocks(),
     "blocks-parallel": small_blocks(inside="parallel", block=8, before=8, head={"kind": "gaussian"}, bias=False),
+    "flow": small_flow(),
+    "flow-logistic": small_flow(head={"kind": "logistics", "components": 1}, kernel_size=1, tone=None),
 }
 OF_WAVENETS = ("naive", "fused", "int8", "speculative")
 
@@ -140,7 +164,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def draws_from(sampler: str, model: str) -> bool:
     """Whether a sampler draws from models of this strategy."""
-    return not (model.startswith(("nade", "blocks")) and any(part in sampler for part in OF_WAVENETS))
+    return MODELS[model].config.strategy == "wavenet" or not any(part in sampler for part in OF_WAVENETS)
 
 
 @pytest.fixture
@@ -184,17 +208,26 @@ def controls(streams: int, frames: int, seed: int = 0) -> NDArray[np.float32]:
     return out
 
 
+def network_of(model: Checkpoint, precision: str = "float32") -> SteeredNetwork:
+    """The torch module that samplers of a precision follow."""
+    if precision == "int8":
+        return QuantizedWaveNet(model)
+    build = build_parallel if model.config.strategy in PARALLEL else build_network
+    return build(model, torch.device("cpu"))
+
+
 def reference(
     model: Checkpoint, precision: str, key: int, frames: NDArray[np.float32], heard: NDArray[np.float32]
 ) -> torch.Tensor:
     """Head parameters of the parallel forward: [frames * hop, P]."""
     net = model.config.network
-    network = QuantizedWaveNet(model) if precision == "int8" else build_network(model, torch.device("cpu"))
+    network = network_of(model, precision)
     batch = torch.from_numpy(frames[None].copy())
     start = torch.tensor([noise.as_int64(noise.phase_start(key))])
     phase = excitation.running_phase(start, batch[..., 0], net.hop, net.sample_rate)
     samples = excitation.emphasise(torch.from_numpy(heard)[None], net.pre_emphasis)
-    found: torch.Tensor = network(samples, batch, phase)[0]
+    forward = network.parameters_of if isinstance(network, DensityNetwork) else network
+    found: torch.Tensor = forward(samples, batch, phase)[0]
     return found
 
 
@@ -223,7 +256,7 @@ def test_what_was_drawn_has_the_parameters_it_was_drawn_from(make: Make, model: 
     sampler.reset(0, KEY)
     drawn = sampler.advance([0], frames[None])[0]
     expected = reference(model, sampler.build.precision, KEY, frames, drawn)
-    head = build_network(model, torch.device("cpu")).distribution
+    head = network_of(model).distribution
     uniforms = torch.from_numpy(noise.uniforms(KEY, 0, len(drawn), model.config.network.head.draws))
     temperature = torch.from_numpy(frames[:, FRAME.index("temperature")]).repeat_interleave(8)
     samples = head.sample(expected, uniforms, temperature).numpy()

@@ -19,7 +19,8 @@ from ostinato.models.sampling.contract import SamplerError
 from ostinato.models.sampling.speculative import SpeculativeSampler
 from ostinato.models.training import drafting
 from ostinato.models.training.budget import Budget
-from ostinato.models.training.drafting import STEERING, Drafter, Settings, measure, play
+from ostinato.models.training.drafting import STEERING, Drafter, Settings, measure
+from ostinato.models.training.teaching import play
 from tests.models.sampling.test_contract import small
 
 QUICK = Settings(notes=4, longest_s=0.15, crops=2, hops=16, steps_a_playing=20)

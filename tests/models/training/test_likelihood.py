@@ -17,7 +17,8 @@ from ostinato.models.config import (
 from ostinato.models.registry import random_checkpoint
 from ostinato.models.sampling.torch_sampler import build_network
 from ostinato.models.training import likelihood as module
-from ostinato.models.training.likelihood import likelihood, network_of, nothing_drawn
+from ostinato.models.training.likelihood import batch_of_one, likelihood, network_of, nothing_drawn, weigher_of
+from ostinato.models.training.recipe import student_config
 from tests.models.training.tones import recordings
 
 
@@ -60,3 +61,24 @@ def test_a_model_that_has_drawn_nothing_has_played_its_tone() -> None:
     assert past.abs().max() > 0
     silent = build_network(checkpoint_of(None), torch.device("cpu"))
     assert nothing_drawn(silent, torch.from_numpy(one.frames)[None], torch.from_numpy(one.phase)[None]).abs().max() == 0
+
+
+def flow() -> Checkpoint:
+    return random_checkpoint(student_config(checkpoint_of(ToneConfig(harmonics=4)).config, "flow"), 0)
+
+
+def test_a_flow_is_weighed_piece_by_piece_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, some = weigher_of(flow(), "float32"), recordings()[:1]
+    whole = likelihood(network, some)
+    assert whole[0] != whole[1]
+    monkeypatch.setattr(module, "PIECE_HOPS", 7)
+    assert likelihood(network, some) == pytest.approx(whole, abs=1e-4)
+
+
+def test_a_density_is_asked_of_levels_spread_over_their_width() -> None:
+    one = recordings()[0]
+    _, _, levels = batch_of_one(network_of(checkpoint_of(None), "float32"), one)
+    _, _, spread = batch_of_one(weigher_of(flow(), "float32"), one)
+    _, _, again = batch_of_one(weigher_of(flow(), "float32"), one)
+    assert torch.equal(spread, again)
+    assert 0 < float((spread - levels).abs().max()) < 2.0**-15

@@ -15,7 +15,7 @@ from ostinato.models.training.notes import Note
 from ostinato.models.training.orchestra import ORCHESTRA
 from ostinato.models.training.playing import play_notes
 
-MOST_BYTES = {"default": 8 * 2**20, "nade": 10**6, "blocks": 10**6}
+MOST_BYTES = {"default": 8 * 2**20, "nade": 10**6, "blocks": 10**6, "student": 3 * 2**19}
 PLUCKED = {part.instrument.name for part in ORCHESTRA if part.plucked}
 
 RATE = 44100

@@ -5,10 +5,18 @@ from typing import Literal
 
 import pytest
 
-from ostinato.models.config import BlocksConfig, Instrument, NadeConfig
+from ostinato.models.config import BlocksConfig, FlowConfig, Instrument, NadeConfig
 from ostinato.models.controls import FRAME
 from ostinato.models.networks import make_network
-from ostinato.models.training.recipe import HOP, QUIETEST, SAMPLE_RATE, BlockPlan, Strategy, instrument_config
+from ostinato.models.training.recipe import (
+    HOP,
+    QUIETEST,
+    SAMPLE_RATE,
+    BlockPlan,
+    Strategy,
+    instrument_config,
+    student_config,
+)
 from ostinato.models.wavenet import WaveNet
 
 STRATEGIES: list[Strategy] = ["nade", "wavenet", "blocks"]
@@ -60,6 +68,17 @@ def test_a_nade_is_smaller_and_is_steered_as_the_wavenet_is() -> None:
     assert config.network.macs_per_sample < plain.network.macs_per_sample / 10
     assert 4 * sum(math.prod(shape) for shape in config.network.shapes.values()) < 10**6
     assert config.network.receptive_field < 0.1 * SAMPLE_RATE
+    assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
+
+
+def test_a_student_is_steered_as_its_model_and_looks_at_every_bit_of_a_place_twice() -> None:
+    plain = instrument_config(INSTRUMENTS, name="some")
+    config = student_config(plain, "student")
+    assert isinstance(config.network, FlowConfig)
+    assert (config.name, config.strategy, config.instruments) == ("student", "flow", plain.instruments)
+    assert config.network.steering_shapes() == plain.network.steering_shapes()
+    assert sorted(config.network.splits) == [(bit, moves_set) for bit in range(6) for moves_set in (False, True)]
+    assert config.network.macs_per_sample < plain.network.macs_per_sample / 10
     assert {name: tuple(w.shape) for name, w in make_network(config).state_dict().items()} == config.network.shapes
 
 

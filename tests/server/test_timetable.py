@@ -1,0 +1,71 @@
+"""When live audio is due: by the listener's clock, whatever drawing took."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato.server.departures import GRID_S, point_after
+from ostinato.server.pacing import Pacing
+
+RATE, HOP, FRAME = 44100, 64, 13
+leads = st.one_of(st.just(20.0), st.just(200.0), st.floats(20.0, 1000.0))
+
+
+def departures(lead_ms: float, draws: list[float]) -> list[float]:
+    """When each block leaves to one that plays without a gap, where drawing them takes these shares of real time."""
+    pacing = Pacing(lead_ms, FRAME, HOP, RATE)
+    now, clock, at = 100.0, 0, []
+    held: list[tuple[float, int]] = []
+
+    def pass_to(time: float) -> None:
+        while held and held[0][0] <= time:
+            leaves, samples = held.pop(0)
+            pacing.playhead.deliver(samples, leaves)
+
+    for draw in draws:
+        while True:
+            pass_to(now)
+            wish = pacing.wish(clock, 10**6, now)
+            if wish.room >= wish.block:
+                break
+            wakes = pacing.wakes_at(clock, 10**6, now)
+            now = max(
+                now, min([time for time in (wakes, *(leaves for leaves, _ in held[:1])) if time is not None]) + 1e-9
+            )
+        samples = wish.block * HOP
+        now += draw * samples / RATE
+        clock += samples
+        held.append((pacing.leaves_at(clock, now), samples))
+        at.append(held[-1][0])
+    return at
+
+
+@given(leads, st.lists(st.floats(0.001, 0.06), min_size=40, max_size=40))
+def test_how_long_drawing_takes_does_not_show(lead_ms: float, draws: list[float]) -> None:
+    assert departures(lead_ms, draws) == departures(lead_ms, [0.001] * len(draws))
+
+
+@given(leads, st.lists(st.floats(0.0, 1.5), min_size=5, max_size=40))
+def test_what_is_late_leaves_with_the_next_point_of_the_grid_and_in_order(lead_ms: float, draws: list[float]) -> None:
+    at = departures(lead_ms, draws)
+    assert at == sorted(at)
+    assert at == [point_after(time) for time in at]
+
+
+@given(st.floats(0.0, 1e6))
+def test_a_point_is_the_first_that_is_not_before(at: float) -> None:
+    point = point_after(at)
+    assert -2e-6 < point - at < GRID_S
+    assert point_after(point) == point
+
+
+def test_one_that_is_late_moves_those_after_it_so_that_lateness_shows_once() -> None:
+    steady = departures(200.0, [0.05] * 40)
+    late = departures(200.0, [0.05] * 20 + [1.2] + [0.05] * 19)
+    again = departures(200.0, [0.05] * 20 + [1.2] + [0.05, 1.2] * 9 + [0.05])
+    assert late[:20] == steady[:20]
+    moved = {round((a - b) / GRID_S) for a, b in zip(late[20:], steady[20:], strict=True)}
+    assert min(moved) > 0
+    assert len(moved) <= 2  # by the grid's rounding
+    assert max(abs(a - b) for a, b in zip(again, late, strict=True)) < 1.5 * GRID_S
