@@ -174,7 +174,7 @@ guests = st.builds(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(machines, st.lists(guests, min_size=1, max_size=40), st.integers(0, 5), st.integers(0, 4))
 def test_nobody_who_is_let_in_runs_dry_and_nothing_starves(
     machine: Machine, coming: list[Guest], fast: int, batch: int

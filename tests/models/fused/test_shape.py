@@ -34,9 +34,12 @@ def test_the_row_written_at_a_sample_is_none_of_those_read_at_it(checkpoint: Che
             assert len(read) == network.kernel_size - 1
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names() if name not in ("nade", "hybrid")])
-def test_every_registered_wavenet_fits_in_half(name: str) -> None:
-    Padded.of(registry.load(name).config.wavenet, "float16")
+def test_every_registered_wavenet_fits_in_half() -> None:
+    configs = [registry.load(name).config for name in registry.names()]
+    wavenets = [config.wavenet for config in configs if config.strategy == "wavenet"]
+    assert len(wavenets) > 1
+    for wavenet in wavenets:
+        Padded.of(wavenet, "float16")
 
 
 @pytest.mark.parametrize(

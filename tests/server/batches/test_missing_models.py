@@ -10,7 +10,7 @@ from tests.server.serving import eventually, serving
 
 
 def test_what_a_batch_waits_for_is_told_and_drawn_once_it_is_served_again(tmp_path: Path) -> None:
-    long = {"notes": [{"note": 60, "duration_s": 1200}], "model": "tiny"}
+    long = {"notes": [{"note": 60, "duration_s": 240}], "model": "tiny"}
     with serving(data=tmp_path, models=("r32", "tiny"), batch_at_once=1) as server:
         batch = posted(server, [long, item(0, model="tiny"), item(1, model="r32")])
         assert status(server, batch)["missing_models"] == []
