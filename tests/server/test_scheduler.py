@@ -144,7 +144,7 @@ def test_batch_is_never_drawn_in_one_step_with_what_somebody_waits_for() -> None
         assert plan.sessions == ("f",)
 
 
-@given(st.booleans(), st.floats(1e-5, 1e-3))
+@given(st.booleans(), st.floats(1e-4, 1e-3))
 def test_each_class_moves_within_the_share_of_those_above_it(live: bool, cost: float) -> None:
     scheduler, spent, now = Scheduler(), {"l": 0.0, "f": 0.0, "b": 0.0}, 0.0
     while now < 20.0:
