@@ -63,6 +63,13 @@ const Number* find(const Tensors& tensors, const std::string& name, std::size_t 
   throw std::invalid_argument("tensors: " + name + " is not of the type expected");
 }
 
+// Throws std::invalid_argument where a number of a shape is out of its range, both ends included.
+inline void check_range(const char* field, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value < least || value > most)
+    throw std::invalid_argument(std::string(field) + ": " + std::to_string(value) + ", expected " +
+                                std::to_string(least) + ".." + std::to_string(most));
+}
+
 // Owns the packed weights, laid out as one kernel reads them; `model` points into them.
 class PackedModel {
  public:

@@ -8,6 +8,7 @@ namespace {
 
 constexpr double longest = 4.0; // windows that the slowest rotation takes for about a radian, as models/attention.py
 constexpr double turn = 4294967296.0;
+constexpr int most_outputs = 4096; // of any row, as models/blocks_config.py
 
 class BlocksPacker : public Packer {
  public:
@@ -97,9 +98,38 @@ class BlocksPacker : public Packer {
   }
 };
 
+// What the kernel's arithmetic takes for granted, and what its arrays hold.
+void check_blocks(const Shape& shape) {
+  const BlocksShape& from = shape.blocks;
+  check_range("block", from.block, 1, shape.hop);
+  if (shape.hop % from.block)
+    throw std::invalid_argument("block: " + std::to_string(from.block) + ", expected a divisor of hop, " +
+                                std::to_string(shape.hop));
+  check_range("taps", from.taps, 0, most_outputs);
+  check_range("before", from.before, std::max(from.block, from.taps), most_outputs);
+  check_range("width", from.width, 1, most_outputs);
+  check_range("heads", from.heads, 1, from.width);
+  check_range("kv_heads", from.kv_heads, 1, from.heads);
+  if (from.heads % from.kv_heads)
+    throw std::invalid_argument("kv_heads: " + std::to_string(from.kv_heads) + ", expected a divisor of heads, " +
+                                std::to_string(from.heads));
+  const int head_width = from.width / from.heads;
+  if (from.width % from.heads || head_width % 2 || head_width > 2 * most_pairs)
+    throw std::invalid_argument("heads: " + std::to_string(from.heads) + ", expected to share a width of " +
+                                std::to_string(from.width) + " in even parts of at most " +
+                                std::to_string(2 * most_pairs));
+  check_range("window", from.window, 1, most_window);
+  check_range("layers", from.layers, 1, most_outputs);
+  check_range("feed_forward", from.feed_forward, 1, most_outputs);
+  check_range("units", from.units, 1, most_outputs);
+  if (from.inside != "nade" && from.inside != "parallel")
+    throw std::invalid_argument("inside: '" + from.inside + "', expected 'nade' or 'parallel'");
+}
+
 } // namespace
 
 void PackedModel::lay_out_blocks(const Shape& shape, const Tensors& tensors, Layout& layout) {
+  check_blocks(shape);
   BlocksPacker packer(shape, tensors, layout);
   const BlocksShape& from = shape.blocks;
   Blocks& b = model_.blocks;

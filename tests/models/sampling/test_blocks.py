@@ -11,6 +11,7 @@ from ostinato.models.sampling.contract import Sampler, Snapshot
 from ostinato.models.sampling.native import NativeSampler, kernel_shape
 from ostinato.models.sampling.torch_sampler import TorchSampler
 from tests.models.sampling.networks import blocks_checkpoints, controls_for, forward_in_double, frames_for
+from tests.models.sampling.test_contract import small_blocks
 
 ISAS = _kernel.isas()
 KEY = 0xDEADBEEFCAFEBABE
@@ -104,3 +105,41 @@ def test_what_the_kernel_cannot_run_is_refused_by_name(checkpoint: Checkpoint) -
         _kernel.Pool(kernel_shape(checkpoint.config), {**less}, 1)
     with pytest.raises(ValueError, match="strategy: 'blocks' has no kernel in int8"):
         _kernel.Pool(kernel_shape(checkpoint.config), {**checkpoint.tensors}, 1, "", "int8")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("block", 0, "expected 1"), ("block", 3, "expected a divisor of hop, 8"), ("taps", -1, "expected 0"),
+        ("before", 3, "expected 5"), ("width", 0, "expected 1"), ("heads", 0, "expected 1"),
+        ("heads", 4, "expected to share a width of 12 in even parts"),
+        ("heads", 5, "expected to share a width of 12 in even parts"),
+        ("kv_heads", 0, "expected 1"), ("kv_heads", 3, "expected 1..2"), ("window", 0, "expected 1..4096"),
+        ("window", 9000, "expected 1..4096"), ("layers", 0, "expected 1"), ("feed_forward", 0, "expected 1"),
+        ("units", 0, "expected 1"),
+    ],
+)  # fmt: skip
+def test_a_shape_that_the_kernel_would_read_past_is_refused(field: str, value: int, expected: str) -> None:
+    checkpoint = small_blocks()
+    shape = kernel_shape(checkpoint.config)
+    blocks = shape.blocks
+    setattr(blocks, field, value)
+    shape.blocks = blocks
+    with pytest.raises(ValueError, match=f"{field}: {value}, {expected}"):
+        _kernel.Pool(shape, {**checkpoint.tensors}, 1)
+
+
+def test_heads_that_share_nothing_evenly_are_refused() -> None:
+    checkpoint = small_blocks(width=256, heads=2, kv_heads=2)
+    for changes, expected in (
+        ({"heads": 1, "kv_heads": 1}, "heads: 1, expected .* of at most 128"),
+        ({"heads": 4, "kv_heads": 3}, "kv_heads: 3, expected a divisor of heads, 4"),
+        ({"inside": "none"}, "inside: 'none', expected 'nade' or 'parallel'"),
+    ):
+        shape = kernel_shape(checkpoint.config)
+        blocks = shape.blocks
+        for field, value in changes.items():
+            setattr(blocks, field, value)
+        shape.blocks = blocks
+        with pytest.raises(ValueError, match=expected):
+            _kernel.Pool(shape, {**checkpoint.tensors}, 1)
