@@ -359,8 +359,8 @@ def test_a_slot_that_is_not_named_is_untouched(make: Make, model: Checkpoint) ->
     for slot in (0, 2):
         sampler.reset(slot, 5)
     sampler.advance([2, 0], controls(2, 4))
-    if model.config.strategy not in PARALLEL:
-        sampler.probe(0, controls(1, 2)[0], np.zeros(16, dtype=np.float32))
+    if model.config.strategy not in WITHOUT_DENSITY:
+        sampler.probe(0, controls(1, 2)[0], np.zeros(2 * model.config.network.hop, dtype=np.float32))
     after = sampler.snapshot(1)
     assert all(np.array_equal(before.arrays[name], after.arrays[name]) for name in before.arrays)
 
