@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ostinato.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ostinato.models.config import ConfigError
 from ostinato.models.flow_network import FlowNetwork
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.training.budget import Budget
@@ -99,7 +100,8 @@ def distill(
 
     Raises:
         DatasetError: where the data set is missing or broken.
-        TrainingError: where there is nothing to resume, a run is there already, or the loss is not finite.
+        TrainingError: where there is nothing to resume, a run is there already, the model can't be a teacher or is not
+            the run's own, or the loss is not finite.
         UnknownModelError: where the model is.
     """
     state, settings = out / STATE, settings or Settings()
@@ -112,6 +114,7 @@ def distill(
     recordings = held_out(data, teacher) if data is not None else []
     name = re.sub(r"[^a-z0-9._-]+", "-", out.name.lower()).strip("-._") or "student"
     budget = Budget(steps=steps) if steps is not None else Budget(minutes=minutes)
+    check_weighable(teacher)
     distiller = Distiller(teacher, name, budget, settings)
     if resume:
         distiller.resume(state)
@@ -125,6 +128,14 @@ def distill(
     )
     (out / REPORT).write_text(json.dumps(asdict(distilled), indent=1) + "\n", encoding="utf-8")
     return distilled
+
+
+def check_weighable(teacher: Checkpoint) -> None:
+    """Refuse a model that tells no probabilities of its samples one by one, before time is spent on its student."""
+    try:
+        network_of(teacher, "float32")
+    except ConfigError as error:
+        raise TrainingError(f"model: {teacher.config.name!r} can't be weighed as a teacher: {error}") from error
 
 
 def run(distiller: Distiller, out: Path) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.models.calibration import digest
 from ostinato.models.checkpoint import Checkpoint
 from ostinato.models.config import ConfigError, ModelConfig, parse_config
 from ostinato.models.controls import FRAME
@@ -68,9 +69,18 @@ class Lesson:
 
 
 class Distiller:
-    """A student being taught."""
+    """A student being taught.
+
+    Raises:
+        TrainingError: where the model's head is not a mixture of logistics, whose levels alone have the probabilities
+            that the divergence is of.
+    """
 
     def __init__(self, model: Checkpoint, name: str, budget: Budget, settings: Settings | None = None) -> None:
+        if model.config.network.head.kind != "logistics":
+            raise TrainingError(
+                f"head.kind: {model.config.network.head.kind!r} of model {model.config.name!r}, expected 'logistics'"
+            )
         self.model, self.budget, self.settings = at_temperature_1(model), budget, settings or Settings()
         self.config, self.progress = student_config(model.config, name), Progress()
         torch.manual_seed(self.settings.seed)
@@ -127,6 +137,8 @@ class Distiller:
         """Write all that `resume` needs; the file appears whole or not at all."""
         state = {
             "config": self.config.model_dump(mode="json"),
+            "teacher": digest(self.model.tensors),
+            "settings": asdict(self.settings),
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "progress": asdict(self.progress),
@@ -139,13 +151,23 @@ class Distiller:
         """Go on from where `save` left off.
 
         Raises:
-            TrainingError: where the file is no saved run, or of another network.
+            TrainingError: where the file is no saved run, or of another network, teacher or settings.
         """
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
             found = parse_config(state["config"], source=str(path))
             if found.network != self.config.network:
                 raise TrainingError(f"{path}: a run of another network; begin elsewhere")
+            if (own := digest(self.model.tensors)) != state["teacher"]:
+                raise TrainingError(
+                    f"{path}: model: weights {own[:12]} of {self.model.config.name!r}, and the run's teacher has "
+                    f"{state['teacher'][:12]}; begin elsewhere"
+                )
+            for name, value in asdict(self.settings).items():
+                if value != state["settings"][name]:
+                    raise TrainingError(
+                        f"{path}: {name}: {value}, and the run has {state['settings'][name]}; begin elsewhere"
+                    )
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.progress = Progress(**state["progress"])

@@ -23,7 +23,7 @@ from ostinato.models.training.likelihood import dequantised
 from ostinato.models.training.loop import TrainingError
 from ostinato.models.training.student import Distiller, Lesson, Settings, at_temperature_1, bits_of_samples, crop_of
 from ostinato.models.training.teaching import play
-from tests.models.sampling.test_contract import small
+from tests.models.sampling.test_contract import small, small_flow
 
 QUICK = Settings(notes=3, longest_s=0.1, crops=2, hops=24, steps_a_playing=15, warm_up=2)
 
@@ -70,9 +70,32 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(model: Checkpoin
         second.step()
     a, b = whole.checkpoint().tensors, second.checkpoint().tensors
     assert all(np.array_equal(a[name], b[name]) for name in a)
+    weights = {**model.tensors, "input.bias": model.tensors["input.bias"] + 1}
+    other = Distiller(replace(model, tensors=weights), "student", Budget(steps=4), QUICK)
+    with pytest.raises(TrainingError, match=r"model: weights .* of 'small', and the run's teacher has"):
+        other.resume(tmp_path / "state.pt")
+    seeded = Distiller(model, "student", Budget(steps=4), replace(QUICK, seed=5))
+    with pytest.raises(TrainingError, match="seed: 5, and the run has 0"):
+        seeded.resume(tmp_path / "state.pt")
     (tmp_path / "state.pt").write_bytes(b"nothing")
     with pytest.raises(TrainingError, match="not a saved run"):
         second.resume(tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize("head", [{"kind": "gaussian"}, {"kind": "mu_law", "levels": 16}])
+def test_a_teacher_whose_levels_have_no_logistic_probabilities_is_refused(head: dict[str, object]) -> None:
+    model = small(hop=64, head=head, tone=None, pre_emphasis=0.0)
+    with pytest.raises(TrainingError, match=f"head.kind: '{head['kind']}' of model 'small', expected 'logistics'"):
+        Distiller(model, "student", Budget(steps=1), QUICK)
+
+
+def test_a_teacher_that_cannot_be_weighed_is_refused_before_it_teaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distilling, "run", lambda *_: pytest.fail("it was taught from"))
+    save_checkpoint(small_flow(head={"kind": "logistics", "components": 1}), tmp_path / "flow")
+    with pytest.raises(TrainingError, match="model: 'small-flow' can't be weighed as a teacher: strategy: 'flow'"):
+        distilling.distill(model=str(tmp_path / "flow"), out=tmp_path / "student", steps=1, settings=QUICK)
 
 
 def test_a_crop_counts_what_lies_past_the_reach_or_all_from_an_onset_on(taught: Distiller) -> None:
