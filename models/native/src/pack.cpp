@@ -32,11 +32,11 @@ HeadKind head_kind(const std::string& name) {
 
 void check_hybrid(const Shape& shape) {
   if (shape.dilations.empty() || shape.head_widths.empty()) throw std::invalid_argument("shape: no layers");
-  if (shape.latents < 1 || shape.latents > most_latents)
-    throw std::invalid_argument("latents: " + std::to_string(shape.latents) + ", expected 1.." +
-                                std::to_string(most_latents));
-  if (!shape.tone_harmonics || shape.head != "gaussian")
-    throw std::invalid_argument("head: '" + shape.head + "', and a hybrid has a tone and gaussian noise");
+  check_range("latents", shape.latents, 1, most_latents);
+  if (!shape.tone_harmonics)
+    throw std::invalid_argument("tone_harmonics: 0, expected at least 1, for a hybrid's decoder moves them");
+  if (shape.head != "gaussian")
+    throw std::invalid_argument("head: '" + shape.head + "', expected 'gaussian', as a hybrid's noise is");
 }
 
 } // namespace

@@ -14,6 +14,7 @@ from ostinato.models.config import (
     GaussianHead,
     GlobalConditioning,
     HeadConfig,
+    HybridConfig,
     Instrument,
     LocalConditioning,
     LogisticsHead,
@@ -98,6 +99,26 @@ def flow_checkpoints(draw: st.DrawFn) -> Checkpoint:
     }
     flow = FlowConfig.model_validate({**steered, **own})
     config = ModelConfig(name="random", strategy="flow", network=flow, instruments=plain.config.instruments)
+    return registry.random_checkpoint(config, draw(st.integers(0, 9)))
+
+
+@st.composite
+def hybrid_checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """The same stack over latents, and their decoder."""
+    plain = draw(checkpoints())
+    own = {
+        "hop": draw(st.sampled_from([2, 8, 20, 64])),
+        "head": {"kind": "gaussian"},
+        "excitation": None,
+        "local": draw(control_networks).model_dump(),
+        "tone": {"harmonics": draw(st.integers(1, 40))},
+        "latents": draw(st.sampled_from([1, 3, 16, 35, 64])),
+        "decoder_units": draw(st.sampled_from([1, 9, 16, 33])),
+        "cepstrum": draw(st.sampled_from([1, 5, 16, 20, 40])),
+        "taps": draw(st.sampled_from([2, 11, 16, 40])),
+    }
+    network = HybridConfig.model_validate({**plain.config.wavenet.model_dump(), **own})
+    config = ModelConfig(name="random", strategy="hybrid", network=network, instruments=plain.config.instruments)
     return registry.random_checkpoint(config, draw(st.integers(0, 9)))
 
 

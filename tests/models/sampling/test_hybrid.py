@@ -1,14 +1,89 @@
-"""The shipped hybrid on the native kernel: its latents hold a note for as long as it is held."""
+"""Random hybrids of every shape: the kernel draws as the readable reference, whoever its neighbours are.
+
+And the shipped one: its latents hold a note for as long as it is held.
+"""
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ostinato.models.checkpoint import Checkpoint
+from ostinato.models.native import _kernel
 from ostinato.models.registry import load
-from ostinato.models.sampling.native import NativeSampler
+from ostinato.models.sampling.contract import Sampler
+from ostinato.models.sampling.native import NativeSampler, kernel_shape
+from ostinato.models.sampling.torch_parallel import TorchParallelSampler
 from ostinato.models.training.dataset import note_frames
 from ostinato.models.training.notes import Note, Split
 from ostinato.models.training.playing import play_notes
+from tests.models.sampling.networks import controls_for, frames_for, hybrid_checkpoints
+from tests.models.sampling.test_contract import small_hybrid
 
+ISAS = _kernel.isas()
+KEY = 0xDEADBEEFCAFEBABE
 RATE, HELD_S = 44100, 60.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(checkpoint=hybrid_checkpoints(), seed=st.integers(0, 99))
+def test_the_kernel_draws_what_the_reference_draws(checkpoint: Checkpoint, seed: int) -> None:
+    controls, drawn = controls_for(checkpoint.config, 1, frames_for(checkpoint.config, 90), seed), []
+    samplers: list[Sampler] = [
+        TorchParallelSampler(checkpoint, 2), *(NativeSampler(checkpoint, 2, isa) for isa in ISAS)
+    ]  # fmt: skip
+    for sampler in samplers:
+        sampler.reset(1, KEY)
+        drawn.append(sampler.advance([1], controls))
+    for found in drawn[1:]:
+        np.testing.assert_allclose(found, drawn[0], rtol=0, atol=5e-5 * max(1.0, float(np.abs(drawn[0]).max())))
+
+
+@settings(max_examples=10, deadline=None)
+@given(checkpoint=hybrid_checkpoints(), data=st.data())
+def test_no_bit_depends_on_neighbours_order_threads_or_calls(checkpoint: Checkpoint, data: st.DataObject) -> None:
+    """Streams advanced alone equal the same streams advanced together, in any order, cut anywhere."""
+    isa, streams = data.draw(st.sampled_from(ISAS)), data.draw(st.integers(2, 19))
+    hop, frames = checkpoint.config.network.hop, frames_for(checkpoint.config, 60) + 1
+    controls = controls_for(checkpoint.config, streams, frames)
+    alone, expected = NativeSampler(checkpoint, 1, isa), []
+    for stream in range(streams):
+        alone.reset(0, KEY + stream)
+        expected.append(alone.advance([0], controls[stream : stream + 1])[0])
+    pool = NativeSampler(checkpoint, streams, isa, data.draw(st.integers(1, 3)))
+    for stream in range(streams):
+        pool.reset(stream, KEY + stream)
+    cut, found = data.draw(st.integers(0, frames)), np.empty((streams, frames * hop), dtype=np.float32)
+    for part in (slice(0, cut), slice(cut, frames)):
+        order = list(data.draw(st.permutations(range(streams))))
+        found[order, part.start * hop : part.stop * hop] = pool.advance(order, controls[order][:, part])
+    np.testing.assert_array_equal(found, np.stack(expected))
+
+
+@pytest.mark.skipif(len({"avx512", "avx2"} & set(ISAS)) < 2, reason="needs both AVX-512 and AVX2")
+@settings(max_examples=10, deadline=None)
+@given(checkpoint=hybrid_checkpoints())
+def test_float32_agrees_to_the_bit_where_sums_are_fused(checkpoint: Checkpoint) -> None:
+    controls, outs = controls_for(checkpoint.config, 3, 4), []
+    for isa in ("avx512", "avx2"):
+        sampler = NativeSampler(checkpoint, 3, isa)
+        for slot in range(3):
+            sampler.reset(slot, KEY + slot)
+        outs.append(sampler.advance([0, 1, 2], controls))
+    np.testing.assert_array_equal(outs[0], outs[1])
+
+
+def test_what_the_kernel_cannot_run_is_refused_by_name() -> None:
+    checkpoint = small_hybrid()
+    for field, value, expected in (
+        ("latents", 65, "latents: 65, expected 1..64"),
+        ("tone_harmonics", 0, "tone_harmonics: 0, expected at least 1"),
+        ("head", "logistics", "head: 'logistics', expected 'gaussian'"),
+    ):
+        shape = kernel_shape(checkpoint.config)
+        setattr(shape, field, value)
+        with pytest.raises(ValueError, match=expected):
+            _kernel.Pool(shape, {**checkpoint.tensors}, 1)
 
 
 def test_a_note_held_for_a_minute_stays_as_loud_as_it_was() -> None:
