@@ -31,7 +31,7 @@ class HybridConfig(StackConfig):
         if self.tone is None:
             raise ValueError("tone: null, and a hybrid's decoder moves its levels and phases")
         if self.excitation is not None:
-            raise ValueError("excitation: a hybrid draws nothing that could hear it")
+            raise ValueError(f"excitation: {self.excitation.harmonics} harmonics, and a hybrid has no input for them")
         if self.head.kind != "gaussian":
             raise ValueError(f"head: {self.head.kind!r}, and a hybrid's noise is gaussian")
         return self

@@ -4,6 +4,9 @@
 namespace ostinato {
 namespace {
 
+// As models/flow_config.py and models/network.py have them.
+constexpr int most_units = 1024, most_frames = 16, most_places = 4096;
+
 class FlowPacker : public Packer {
  public:
   using Packer::Packer;
@@ -72,14 +75,25 @@ class FlowPacker : public Packer {
   const int gains_ = padded(lines_, pad_outputs), row_ = 2 * gates_ + gains_ + moved_;
 };
 
+void check_flow(const Shape& shape) {
+  if (shape.bits.empty()) throw std::invalid_argument("bits: none, expected one for each coupling");
+  if (shape.moves_set.size() != shape.bits.size())
+    throw std::invalid_argument("moves_set: " + std::to_string(shape.moves_set.size()) +
+                                " values, expected one for each of bits, " + std::to_string(shape.bits.size()));
+  check_range("coupling_units", shape.coupling_units, 1, most_units);
+  check_range("coupling_lines", shape.coupling_lines, 1, most_units);
+  check_range("kernel_size", shape.kernel_size, 1, most_frames);
+  check_range("hop", shape.hop, 2, most_places);
+  if (shape.hop % 2) throw std::invalid_argument("hop: " + std::to_string(shape.hop) + ", expected an even number");
+  int most_bit = 0; // the highest that splits a hop into two halves
+  while (shape.hop % (4 << most_bit) == 0) ++most_bit;
+  for (int bit : shape.bits) check_range("bits", bit, 0, most_bit);
+}
+
 } // namespace
 
 void PackedModel::lay_out_flow(const Shape& shape, const Tensors& tensors, Layout& layout) {
-  if (shape.bits.empty() || shape.bits.size() != shape.moves_set.size() || shape.coupling_units < 1 ||
-      shape.coupling_lines < 1 || shape.kernel_size < 1)
-    throw std::invalid_argument("bits: " + std::to_string(shape.bits.size()) + " couplings that lack something");
-  for (int bit : shape.bits)
-    if (bit < 0 || bit > 11 || shape.hop % (2 << bit)) throw std::invalid_argument("bits: " + std::to_string(bit));
+  check_flow(shape);
   FlowPacker packer(shape, tensors, layout);
   const int couplings = static_cast<int>(shape.bits.size());
   model_.flow = {couplings, padded(shape.coupling_units, pad_outputs), padded(shape.coupling_lines, pad_outputs),

@@ -86,8 +86,19 @@ def test_what_the_kernel_cannot_run_is_refused_by_name(checkpoint: Checkpoint) -
     less = {name: tensor for name, tensor in checkpoint.tensors.items() if name != "couplings.0.shift.weight"}
     with pytest.raises(ValueError, match=r"tensors: couplings\.0\.shift\.weight is missing"):
         _kernel.Pool(shape, {**less}, 1)
-    shape.bits = [*shape.bits[1:], 11]
-    with pytest.raises(ValueError, match="bits: 11"):
-        _kernel.Pool(shape, {**checkpoint.tensors}, 1)
+    most = checkpoint.config.network.hop.bit_length() - 2
+    for field, value, expected in (
+        ("bits", [*shape.bits[1:], 11], f"bits: 11, expected 0..{most}"),
+        ("bits", [], "bits: none, expected one for each coupling"),
+        ("moves_set", [*shape.moves_set, 1], f"moves_set: {len(shape.bits) + 1} values, expected one for each of bits"),
+        ("coupling_units", 0, "coupling_units: 0, expected 1"),
+        ("coupling_lines", 0, "coupling_lines: 0, expected 1"),
+        ("kernel_size", 0, "kernel_size: 0, expected 1"),
+        ("hop", 7, "hop: 7, expected an even number"),
+    ):
+        shape = kernel_shape(checkpoint.config)
+        setattr(shape, field, value)
+        with pytest.raises(ValueError, match=expected):
+            _kernel.Pool(shape, {**checkpoint.tensors}, 1)
     with pytest.raises(ValueError, match="strategy: 'flow' has no kernel in int8"):
         _kernel.Pool(kernel_shape(checkpoint.config), {**checkpoint.tensors}, 1, "", "int8")
