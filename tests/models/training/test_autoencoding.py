@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from ostinato.models.config import HybridConfig, Instrument, ModelConfig
 from ostinato.models.hybrid_network import Decoded, HybridNetwork
 from ostinato.models.shaped_noise import impulse_response
 from ostinato.models.tone import Tone
+from ostinato.models.training import autoencoding
 from ostinato.models.training.autoencoding import FREE_NATS, bound, harmonic_nats, hop_spectra, whittle_nats
 from ostinato.models.training.budget import Budget
 from ostinato.models.training.crops import Corpus, CropPlan, Crops
@@ -93,5 +95,19 @@ def test_training_tightens_the_bound_and_plays_on_from_a_checkpoint() -> None:
     np.testing.assert_allclose(narrower, [0.0] * 4 + [-math.log(settings_.latent_spread)] * 4, atol=1e-6)
 
 
-def test_what_latents_tell_for_nothing_is_little() -> None:
-    assert 16 * FREE_NATS / HOP / np.log(2) < 0.02  # bits a sample
+def test_latents_that_tell_less_than_they_may_for_nothing_are_counted_as_if_they_told_it() -> None:
+    """The posterior is the prior itself: what is left of the bound is what is decoded, and the free nats."""
+    torch.manual_seed(0)
+    network = HybridNetwork(CONFIG)
+    corpus, crops = drawn()
+    hops = corpus.draw_hops(16, np.random.default_rng(1))
+    gaps = Gaps([r.note for r in recordings()]).fill(hops.frames, np.random.default_rng(2))
+    noise = torch.randn(crops.phase.shape)
+    found = {}
+    for told in (0.0, FREE_NATS / 2, FREE_NATS, 2 * FREE_NATS):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(autoencoding, "divergence", lambda mean, *_, told=told, **__: torch.full_like(mean, told))
+            found[told] = float(bound(network, crops, hops, gaps, noise)[0].detach())
+    assert found[0.0] == found[FREE_NATS / 2] == pytest.approx(found[FREE_NATS], abs=1e-5)
+    more = CONFIG.latents * FREE_NATS / HOP / math.log(2)  # bits a sample
+    assert found[2 * FREE_NATS] - found[FREE_NATS] == pytest.approx(more, rel=0.01)
