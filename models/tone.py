@@ -3,10 +3,10 @@
     e(t) = sum over k of exp(l_k) cos(k phi(t) + theta_k)
     x(t) = e(t) + s u(t)
 
-A control network states levels l, phases theta and the scale s once a hop; the WaveNet draws u, whose size is about
-one whatever is played. So what repeats with every turn of the phase need not be guessed from the past, where each
-guess would be heard by the next. Harmonics plus a residual after Serra and Smith 1990 and Engel et al. 2020; here
-the residual is autoregressive. All in the model's own domain (pre-emphasised where it is).
+A control network states levels l, phases theta and the scale s once a hop; what draws u, whose size is about one
+whatever is played, is each strategy's own. So what repeats with every turn of the phase need not be guessed from the
+past, where each guess would be heard by the next. Harmonics plus a residual after Serra and Smith 1990 and Engel et al.
+2020. All in the model's own domain (pre-emphasised where it is).
 """
 
 from __future__ import annotations
