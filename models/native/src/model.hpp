@@ -1,31 +1,20 @@
 // A packed model, its slots and its scratch as plain data: what the packer fills and every kernel reads.
 //
-// No code here, so that all translation units may share it. Widths are padded so that every instruction set reads
-// the same bytes: outputs to `pad_outputs` (one 64-byte line), inputs to `pad_inputs`. Padded weights and biases are
-// zero, so padded lanes stay exactly zero through every layer.
+// No code here, so that all translation units may share it.
 #pragma once
+
+#include "networks.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace ostinato {
 
-constexpr int pad_outputs = 16;
-constexpr int pad_inputs = 4;
 constexpr int group_streams = 16;    // streams advanced in lockstep
 constexpr int block_samples = 16;    // samples whose noise, phase, harmonics and tone are prepared together
 constexpr int ahead_rows = 8;        // streams x samples whose past taps are taken ahead, one tile of work
 constexpr int frame_channels = 7;    // note, velocity, gate, since_onset, since_release, instrument, temperature
 constexpr int feature_channels = 12; // pitch, pitch^2, velocity, gate, then decays since onset and since release
-
-// y = W x + b with W as [inputs][outputs]. `chains` independent sums, fixed by the shape alone, make up each output.
-struct Matrix {
-  const float* weights;
-  const float* bias;
-  std::int32_t inputs;  // padded
-  std::int32_t outputs; // padded
-  std::int32_t chains;  // 2 or 4
-};
 
 struct Layer {
   std::int32_t dilation;
@@ -63,85 +52,6 @@ struct IntegerHead {
   Integers<std::int16_t> matrix;
   const float* bias;
   float levels, top;
-};
-
-// A NADE over frames of one hop; the layers are then a stack whose step is a frame.
-struct Nade {
-  std::int32_t units;   // padded; 0 where each sample runs the stack
-  Matrix frame;         // hop -> residual: the frame before enters the stack
-  Matrix before;        // hop -> units: and the activation, as it is
-  const float* weights; // [hop][units]: what each sample of a frame adds to the running activation
-  const Matrix* output; // hop of them: units -> head parameters
-  std::int64_t past;    // where the frame lies, floats from the start of a slot's rings
-};
-
-// An affine coupling over frames of one hop, whose half that is moved has a bit of its place set, or has it clear.
-struct Coupling {
-  Matrix read;   // what is read of each frame, oldest first -> filter, gate, lines, shift; each padded
-  Matrix output; // gated units -> shift, log-scale
-  Matrix shift;  // lines -> shift
-  std::int64_t condition; // where what the condition adds lies: that of `read`, the lines' gains, the log-scale
-  std::int64_t past;      // where what was read of the frames before lies, floats from the start of a slot's rings
-  std::int32_t bit;
-  bool moves_set;
-};
-
-struct Flow {
-  std::int32_t couplings, units, lines, half; // of each; units, lines and half a hop are padded
-  std::int32_t past_frames;
-  const Coupling* coupling; // from samples to noise
-};
-
-constexpr int most_pairs = 64;    // of channels that turn together, in a head of attention
-constexpr int most_window = 4096; // steps that attention sees
-constexpr float norm_epsilon = 1e-5f;
-
-// Attention over the last `window` steps of a stream. Rows are padded to whole lines.
-struct Attention {
-  std::int32_t heads, kv_heads, head_width, head_row, window, window_row;
-  float inverse_root;               // of the width of a head
-  const std::uint32_t* frequencies; // of each pair of channels: 2^32 a turn, from one step to the next
-};
-
-struct BlockLayer {
-  const float *attention_norm, *forward_norm; // [width]
-  Matrix heard;                               // width -> queries, keys, values, as they follow each other
-  Matrix said;                                // what each head says, from a whole line on -> width
-  Matrix up;                                  // width -> values, padding, gates, padding
-  Matrix down;
-};
-
-// A transformer whose step is a block of samples. `nade` holds the head inside: its units, and an output for each
-// place, or one for all where the samples of a block are independent.
-struct Blocks {
-  std::int32_t samples, before, width, layers, taps_taken; // width and taps are not padded
-  Attention attention;
-  const BlockLayer* layer;
-  Matrix input;                // before -> width
-  const float* norm;           // [width], of what the layers end in
-  Matrix context, as_they_are; // width, and before -> units
-  Matrix taps;                 // width -> taps, oldest first
-  const float* places;         // [samples][units]: what tells independent places apart; null for a NADE
-  std::int64_t ring_floats;    // of a layer
-  std::int64_t recent;         // where the samples before a block lie, floats from the start of a slot's rings
-};
-
-constexpr int most_latents = 64;
-
-// Latents drawn once a hop, and their decoder; the layers are then a stack over latents, whose step is a hop.
-struct Hybrid {
-  std::int32_t latents, cepstrum, taps; // padded; no latents where there is no hybrid
-  std::int32_t response;                // taps that are not 0
-  Matrix input;             // latents -> residual
-  Matrix prior;             // context -> means, log-deviations
-  Matrix of_context;        // context -> units of the decoder
-  Matrix of_latents;        // latents -> the same
-  Matrix of_units;          // units -> gains, turns, the noise's gain, its cepstrum
-  Matrix straight;          // latents -> the same
-  const float* memory;      // [latents]: how much of itself each remembers
-  const float* real;        // [latents]: 1, and 0 in the lanes past them
-  const float* slopes;      // [cepstrum]: 1, 2, ...
-  std::int64_t past_latents, past_filter, past_noise; // floats from the start of a slot's rings
 };
 
 enum class HeadKind : std::int32_t { mu_law, logistics, gaussian };
