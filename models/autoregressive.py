@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.models.controls import FRAME
+from ostinato.models.heads import Head
 from ostinato.models.steered import NetworkState, SteeredNetwork, Steering
 from ostinato.models.tone import tone_samples
 
 
 class AutoregressiveNetwork(SteeredNetwork):
     """Head parameters of every sample given all before it, the controls and the phase."""
+
+    distribution: Head
 
     @abstractmethod
     def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:

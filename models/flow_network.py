@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ostinato.models.config import FlowConfig
 from ostinato.models.coupling import Coupling, taps_of
 from ostinato.models.heads import STEP
-from ostinato.models.parallel import DensityNetwork, Drawn, logit
+from ostinato.models.parallel import DensityNetwork, Drawn
 from ostinato.models.steered import Steering
 
 
@@ -47,10 +47,6 @@ class ContinuousLogistic:
         mean, log_scale = parameters[..., 1], parameters[..., 2]
         standard = (samples - mean) * torch.exp(-log_scale)
         return -standard - log_scale - 2 * nn.functional.softplus(-standard) + math.log(STEP)
-
-    def sample(self, parameters: Tensor, uniforms: Tensor, temperature: Tensor) -> Tensor:
-        """The inverse distribution function at the second uniform."""
-        return parameters[..., 1] + parameters[..., 2].exp() * temperature * logit(uniforms[..., 1])
 
 
 class FlowNetwork(DensityNetwork):

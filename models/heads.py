@@ -23,12 +23,16 @@ COLDEST: Final = 1e-4
 """Temperatures below this are taken as this, which no draw can tell from 0."""
 
 
-class Head(Protocol):
-    """A distribution over one sample, given head parameters [..., P]; how many, and its draws, its config says."""
+class Density(Protocol):
+    """How likely one sample is, given head parameters [..., P]; how many, its config says."""
 
     def log_prob(self, parameters: Tensor, samples: Tensor) -> Tensor:
         """Natural log of the probability of the 16-bit level at `samples` [...]: [...]."""
         ...
+
+
+class Head(Density, Protocol):
+    """One that is drawn from too; by how many uniforms, its config says."""
 
     def sample(self, parameters: Tensor, uniforms: Tensor, temperature: Tensor) -> Tensor:
         """One draw: parameters [..., P], uniforms [..., draws] in (0, 1), temperature [...] -> [...]."""

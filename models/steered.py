@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ostinato.models.controls import FRAME, ONSET_TIMES_S, RELEASE_TIMES_S
 from ostinato.models.excitation import harmonics
-from ostinato.models.heads import make_head
+from ostinato.models.heads import Density, make_head
 from ostinato.models.network import SteeredConfig
 from ostinato.models.tone import Tone
 
@@ -57,7 +57,7 @@ class SteeredNetwork(nn.Module):
     def __init__(self, config: SteeredConfig) -> None:
         super().__init__()
         self.config = config
-        self.distribution = make_head(config.head, config.amplitude)
+        self.distribution: Density = make_head(config.head, config.amplitude)
         self.local = _control_network(config)
         if config.global_:
             self.add_module("global", nn.Embedding(config.global_.entries, config.global_.channels))
