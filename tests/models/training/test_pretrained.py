@@ -15,7 +15,10 @@ from ostinato.models.training.notes import Note
 from ostinato.models.training.orchestra import ORCHESTRA
 from ostinato.models.training.playing import play_notes
 
-MOST_BYTES = {"default": 8 * 2**20, "nade": 10**6, "blocks": 10**6, "student": 3 * 2**19, "hybrid": 1_300_000}
+MOST_BYTES = {
+    "default": 8 * 2**20, "nade": 10**6, "blocks": 10**6, "blocks-1": 10**6, "blocks-4": 10**6, "blocks-64": 10**6,
+    "student": 3 * 2**19, "hybrid": 1_300_000,
+}  # fmt: skip
 PLUCKED = {part.instrument.name for part in ORCHESTRA if part.plucked}
 
 RATE = 44100
