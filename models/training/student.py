@@ -12,6 +12,7 @@ student keeps the model's controls and tone; it learns its couplings, and its ow
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -137,7 +138,7 @@ class Distiller:
         """Write all that `resume` needs; the file appears whole or not at all."""
         state = {
             "config": self.config.model_dump(mode="json"),
-            "teacher": digest(self.model.tensors),
+            "teacher": fingerprint(self.model),
             "settings": asdict(self.settings),
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -158,11 +159,8 @@ class Distiller:
             found = parse_config(state["config"], source=str(path))
             if found.network != self.config.network:
                 raise TrainingError(f"{path}: a run of another network; begin elsewhere")
-            if (own := digest(self.model.tensors)) != state["teacher"]:
-                raise TrainingError(
-                    f"{path}: model: weights {own[:12]} of {self.model.config.name!r}, and the run's teacher has "
-                    f"{state['teacher'][:12]}; begin elsewhere"
-                )
+            if fingerprint(self.model) != state["teacher"]:
+                raise TrainingError(f"{path}: model: {self.model.config.name!r} is not the run's; begin elsewhere")
             for name, value in asdict(self.settings).items():
                 if value != state["settings"][name]:
                     raise TrainingError(
@@ -173,6 +171,13 @@ class Distiller:
             self.progress = Progress(**state["progress"])
         except (*UNREADABLE, ConfigError) as error:
             raise TrainingError(f"{path}: not a saved run: {error}") from error
+
+
+def fingerprint(model: Checkpoint) -> str:
+    """Of all that decides what a model plays at temperature 1: its weights, network and instruments, in hexadecimal."""
+    plain = at_temperature_1(model)
+    played = plain.config.model_dump_json(include={"strategy", "release_s", "instruments", "network"})
+    return hashlib.sha256(played.encode() + digest(plain.tensors).encode()).hexdigest()
 
 
 def at_temperature_1(model: Checkpoint) -> Checkpoint:

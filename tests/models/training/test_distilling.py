@@ -71,9 +71,10 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(model: Checkpoin
     a, b = whole.checkpoint().tensors, second.checkpoint().tensors
     assert all(np.array_equal(a[name], b[name]) for name in a)
     weights = {**model.tensors, "input.bias": model.tensors["input.bias"] + 1}
-    other = Distiller(replace(model, tensors=weights), "student", Budget(steps=4), QUICK)
-    with pytest.raises(TrainingError, match=r"model: weights .* of 'small', and the run's teacher has"):
-        other.resume(tmp_path / "state.pt")
+    longer = model.config.model_copy(update={"release_s": 0.5})
+    for other in (replace(model, tensors=weights), replace(model, config=longer)):
+        with pytest.raises(TrainingError, match="model: 'small' is not the run's"):
+            Distiller(other, "student", Budget(steps=4), QUICK).resume(tmp_path / "state.pt")
     seeded = Distiller(model, "student", Budget(steps=4), replace(QUICK, seed=5))
     with pytest.raises(TrainingError, match="seed: 5, and the run has 0"):
         seeded.resume(tmp_path / "state.pt")
