@@ -31,7 +31,7 @@ def compare(
     ] = None,
     engine: Annotated[
         list[str] | None,
-        typer.Option(callback=known_engines, help="May be repeated. Default: all; naive is timed, not played."),
+        typer.Option(callback=known_engines, help="May be repeated. Default: all; torch and naive are timed alone."),
     ] = None,
     data: DataFolder = Path("data/orchestra"),
     notes: Annotated[int, typer.Option(callback=within(1, 1000), help="Held-out ones of each instrument.")] = 2,

@@ -141,11 +141,11 @@ def time_costs(ways: Sequence[Way], plan: Plan) -> list[Cost]:
     samplers = [way.open(1) for way in ways]
     alone = [Stopwatch(sampler, 1) for sampler in samplers]
     time_in_turn(alone, plan.seconds)
-    many = [plan.together if way.plays else 1 for way in ways]
+    many = [plan.together if way.quick else 1 for way in ways]
     together = [Stopwatch(way.open(count), count) for way, count in zip(ways, many, strict=True)]
     time_in_turn(together, plan.seconds)
     return [
-        _cost(sampler, way.plays, one.timing.median_us, all_.timing.median_us, count)
+        _cost(sampler, way.quick, one.timing.median_us, all_.timing.median_us, count)
         for way, sampler, one, all_, count in zip(ways, samplers, alone, together, many, strict=True)
     ]
 

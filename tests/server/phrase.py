@@ -1,6 +1,6 @@
 """Plays a phrase of held-out notes live through a server, and measures it beside the recordings.
 
-    python -m tests.server.phrase --data data/orchestra [--model nade --model student --model default]
+    python -m tests.server.phrase --data data/orchestra [--model NAME, again and again; else all that were trained]
 
 Fails where a level is more than 3 dB off, a note is heard 300 ms after its release, or the listener ran dry.
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from ostinato.clients import SessionStart, connect
 from ostinato.models.comparing.comparison import held_out
+from ostinato.models.comparing.ways import shipped
 from ostinato.models.registry import load_name_or_folder
 from ostinato.models.training.dataset import read_dataset
 from ostinato.models.training.evaluation import Case, NoteFigures, measure_note
@@ -72,7 +73,7 @@ def main() -> None:
     options.add_argument("--model", action="append")
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
-    models = chosen.model or ["nade", "student", "default"]
+    models = chosen.model or [*shipped()]
     faults = 0
     dataset = read_dataset(chosen.data)
     with process(OSTINATO_MODELS=",".join(models)) as server:
