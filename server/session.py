@@ -60,6 +60,8 @@ class Session:
         seed: int,
         lead_ms: float,
         limits: SessionLimits,
+        *,
+        tells_steps: bool = True,
     ) -> None:
         start = opening.start
         self.id: Final = opening.session_id
@@ -70,6 +72,7 @@ class Session:
         self.seed: Final = seed
         self.lead_ms: Final = lead_ms  # granted
         self.limits: Final = limits
+        self.tells_steps: Final = tells_steps  # what steps cost, to its listener: they are its neighbours' too
         self.slots = slots
         self.start: Final[SessionStart] = start
         self.performance: Final = performance

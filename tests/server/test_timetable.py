@@ -79,7 +79,7 @@ def test_a_pause_is_no_lateness(pause_s: float) -> None:
     def play(blocks: int) -> list[float]:
         """How long each block is held beyond the time at which it was wanted."""
         nonlocal now, clock
-        held = []
+        held = list[float]()
         while len(held) < blocks:
             wish = pacing.wish(clock, 10**6, now)
             if wish.room < wish.block:
