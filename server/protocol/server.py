@@ -123,7 +123,7 @@ class AudioDone(Message):
 
 
 class Pong(Message):
-    """Answers a `ping`."""
+    """Answers a `ping`. It has no place in the stream: audio that was drawn before it may come after it."""
 
     type: Literal["pong"] = "pong"
     id: str | None = None
