@@ -68,11 +68,11 @@ class Pacing:
     def resume(self, now: float) -> None:
         """The stream goes on."""
         self.playhead.resume()
-        self._waits_since = None
         self.catch_up(now)
 
     def catch_up(self, now: float) -> None:
         """Nothing was drawn for a while, which is no lateness: the lead is filled anew from where the listener is."""
+        self._waits_since = None
         self._timetable.gather(self.playhead.position(now), now)
 
     def wish(self, clock: int, left: int, now: float) -> Wish:
