@@ -71,7 +71,8 @@ class Admission:
             if isinstance(error, ProtocolError):
                 error.close = CloseCode.BAD_MESSAGE  # without a session there is nothing to go on with
             raise
-        return Session(opening, performance, slots, seed, lead_ms, self._limits)
+        told = not (pool.uneven and opening.mailbox.paced)
+        return Session(opening, performance, slots, seed, lead_ms, self._limits, tells_steps=told)
 
     def make_room_again(self, session: Session, sessions: Iterable[Session], now: float) -> tuple[int, ...]:
         """Reserve slots for a session that is carried on. Raises NoRoomError."""

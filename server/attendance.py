@@ -164,6 +164,11 @@ class Attendance:
         session.outlet.check(resume)
         if (session.start.format, session.start.framing) != (opening.start.format, opening.start.framing):
             raise resume_refused("format: a session is carried on in the format and framing it began with", "format")
+        if session.start.mode != opening.start.mode:  # on which the connection's departures hang
+            began, asked = session.start.mode, opening.start.mode
+            raise resume_refused(
+                f"mode: {asked!r}, and a session is carried on in the mode it began with, {began!r}", "mode"
+            )
         if session.id in self.sessions or session.over:
             _supersede(session)
             self._carry_on(session, opening, resume, now)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ostinato.server.cost import RunningCost
-from ostinato.server.departures import GRID_S
 from ostinato.server.scheduler import longest_background_s
 
 FIRST_COST_S: Final = 0.0001  # a session's share of a block beside its step, before one was delivered
@@ -116,10 +115,12 @@ class Capacity:
         pools: with what their steps cost, by model.
         overhead: beside steps.
         delay: of what is drawn.
+        departures_s: between two points at which it may be sent; 0 where it is sent as soon as it is drawn.
     """
 
-    def __init__(self, pools: Mapping[str, Costed], overhead: Overhead, delay: Delay) -> None:
+    def __init__(self, pools: Mapping[str, Costed], overhead: Overhead, delay: Delay, departures_s: float) -> None:
         self._pools, self._overhead, self._delay = pools, overhead, delay
+        self._departures_s = departures_s
 
     def suffices(self, claims: Sequence[Claim], now: float) -> bool:
         """Whether all of these can be live at once."""
@@ -131,7 +132,7 @@ class Capacity:
         if rtf > MOST_SHARE:
             return False
         late_s = background_s + _backlog_s(rtf) + rtf * block_s + self._delay.foreseen_s(len(claims), now)
-        return all(late_s + GRID_S <= claim.lead_s - claim.block_s for claim in claims)
+        return all(late_s + self._departures_s <= claim.lead_s - claim.block_s for claim in claims)
 
     def steps_rtf(self, claims: Sequence[Claim], now: float) -> float:
         """Seconds of steps per second of audio that these ask for; infinite where it is not known."""

@@ -16,7 +16,7 @@ import uvicorn
 from ostinato.server.service import Service
 
 LOOK_AGAIN_S: Final = 0.05
-FLUSH_S: Final = 2.0  # that connections have to send what their sessions left, beyond the time to finish
+FLUSH_S: Final = 2.0  # that connections have to send what their sessions left, once nothing of it is held back
 
 
 class DrainingServer(uvicorn.Server):
@@ -37,8 +37,13 @@ class DrainingServer(uvicorn.Server):
         engine, drain_s = self._service.engine, self._service.settings.drain_s
         while not self._asked:
             await asyncio.sleep(LOOK_AGAIN_S)
-        until = time.monotonic() + drain_s + FLUSH_S
+        deadline = time.monotonic() + drain_s
         engine.drain(drain_s)
-        while not engine.drained.is_set() or (self._service.connections and time.monotonic() < until):
+        while not engine.drained.is_set() or (self._service.connections and time.monotonic() < deadline):
+            await asyncio.sleep(LOOK_AGAIN_S)
+        for mailbox in self._service.connections:
+            mailbox.hasten()
+        until = time.monotonic() + FLUSH_S
+        while self._service.connections and time.monotonic() < until:
             await asyncio.sleep(LOOK_AGAIN_S)
         self.should_exit = True

@@ -20,6 +20,7 @@ from ostinato.server import session_log
 from ostinato.server.admission import Admission, full
 from ostinato.server.attendance import Attendance, AttendanceConfig
 from ostinato.server.capacity import Capacity, Delay, Overhead
+from ostinato.server.departures import GRID_S
 from ostinato.server.drawing import Drawing
 from ostinato.server.guarded import guarded
 from ostinato.server.latency import Monitor
@@ -54,6 +55,7 @@ class EngineConfig:
     lead_ms: float = 200.0
     attendance: AttendanceConfig = field(default_factory=AttendanceConfig)
     limits: SessionLimits = field(default_factory=SessionLimits)
+    paced: bool = True  # what is drawn for live listeners leaves at points of a grid
 
 
 class Engine:
@@ -79,7 +81,7 @@ class Engine:
         rates = {name: card.config.network.sample_rate for name, card in self.cards.items()}
         self._monitor = Monitor(time.monotonic(), rates)
         self._overhead, self._delay = Overhead(time.perf_counter()), Delay()
-        capacity = Capacity(self._pools, self._overhead, self._delay)
+        capacity = Capacity(self._pools, self._overhead, self._delay, GRID_S if config.paced else 0.0)
         admission = Admission(self._pools, capacity, config.lead_ms, config.limits)
         self._attendance = Attendance(self._pools, admission, config.attendance, Witness(self._monitor))
         self._sessions = self._attendance.sessions

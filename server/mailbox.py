@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ostinato.server.departures import Departures
-from ostinato.server.protocol import ClientMessage, CloseCode, Event, ProtocolError, ServerMessage, SessionStart
+from ostinato.server.protocol import (
+    ClientMessage,
+    CloseCode,
+    Error,
+    Event,
+    Pong,
+    ProtocolError,
+    ServerDraining,
+    ServerMessage,
+    SessionStart,
+    Stats,
+)
 
 INBOX: Final = 1024  # messages that wait for the engine before reading stops
 OUTBOX: Final = 512  # items that wait for the socket before reading stops
@@ -53,7 +64,12 @@ Incoming: TypeAlias = ClientMessage | Delivered
 
 
 class Mailbox:
-    """The two queues of one connection. Made on the event loop that `receive` is awaited on."""
+    """The two queues of one connection. Made on the event loop that `receive` is awaited on.
+
+    Paced, audio that is not due is held, and what has its place in the stream behind it. What has none leaves with the
+    next block that is due, or at the next point where none is held: not at once, since the engine answers between two
+    blocks, and so the time of an answer would tell how long it took over one.
+    """
 
     def __init__(self, wake_engine: Callable[[], None]) -> None:
         self.hung_up = False  # nobody listens any more
@@ -61,7 +77,12 @@ class Mailbox:
         self.left = False  # and nobody will come back: the listener took its leave
         self._inbox: deque[tuple[float, Incoming]] = deque()  # with the time of receipt
         self._outbox: deque[Outgoing] = deque()
+        self._held: deque[Outgoing] = deque()  # paced: audio that is not due, and what follows it
+        self._placeless: deque[Outgoing] = deque()  # paced: what waits for the first of these alone
         self._leaving: deque[Outgoing] = deque()  # paced: what may be sent
+        self._messages_held = 0  # of what is held, all but audio
+        self._hastened = False  # nothing is held any more
+        self._cut: Close | None = None  # nothing else is sent any more
         self._departures: Departures | None = None
         self._wake_engine = wake_engine
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
@@ -72,8 +93,9 @@ class Mailbox:
 
     @property
     def full(self) -> bool:
-        """Whether the connection should read no more for now."""
-        return len(self._inbox) >= INBOX or len(self._outbox) + len(self._leaving) >= OUTBOX
+        """Whether the connection should read no more for now: not since audio is held, of which a lead is the bound."""
+        waiting = len(self._outbox) + self._messages_held + len(self._placeless) + len(self._leaving)
+        return len(self._inbox) >= INBOX or waiting >= OUTBOX
 
     def keep_to(self, departures: Departures) -> None:
         """Let things leave at points of a grid alone, and audio no sooner than its time."""
@@ -82,12 +104,40 @@ class Mailbox:
 
     def depart(self, now: float) -> bool:
         """Let out what may be sent by now; whether something is left."""
-        with suppress(IndexError):  # cut short just now
-            while self._outbox and _due(self._outbox[0], now):
-                self._leaving.append(self._outbox.popleft())
+        self._let_out(now)
+        with suppress(IndexError):  # empty, or cut short just now
+            while True:
+                self._sort(self._outbox.popleft(), now)
+        if self._cut is not None:  # perhaps just now, with something in hand: so this is looked at last
+            for queue in (self._held, self._placeless, self._leaving):
+                queue.clear()
+            self._leaving.append(self._cut)
         if self._leaving:
             self._arrived.set()
-        return bool(self._outbox)
+        return bool(self._held)
+
+    def _let_out(self, now: float) -> None:
+        """What is held, as far as its time has come."""
+        if self._held and self._due(self._held[0], now):
+            self._leaving.extend(self._placeless)
+            self._placeless.clear()
+        while self._held and self._due(self._held[0], now):
+            item = self._held.popleft()
+            self._messages_held -= not isinstance(item, Audio)
+            self._leaving.append(item)
+
+    def _sort(self, item: Outgoing, now: float) -> None:
+        """Take what the engine put; the first that is held is audio that is not due, and all else waits for that."""
+        if not self._held and self._due(item, now):
+            self._leaving.append(item)
+        elif _placeless(item):
+            self._placeless.append(item)
+        else:
+            self._messages_held += not isinstance(item, Audio)
+            self._held.append(item)
+
+    def _due(self, item: Outgoing, now: float) -> bool:
+        return self._hastened or not isinstance(item, Audio) or item.ready_at <= now
 
     def say(self, message: Incoming, now: float) -> None:
         """Pass a message to the engine."""
@@ -127,8 +177,15 @@ class Mailbox:
         else:
             self._unannounced = True
 
+    def hasten(self) -> None:
+        """Hold nothing back any more: all there is, and is to come, leaves at the next point, in its order."""
+        self._hastened = True
+        if self._departures is not None:
+            self._departures.expect(self)
+
     def cut_short(self, last: Close) -> None:
         """Let the listener have nothing but this; as `put`."""
+        self._cut = last
         self._outbox.clear()
         self._leaving.clear()
         self.put(last)
@@ -137,6 +194,7 @@ class Mailbox:
         """Tell the listener of an error, and that nothing follows where it is fatal."""
         self.put(error.as_message())
         if error.close is not None:
+            self.hasten()
             self.put(Close(error.close, error.detail.code))
 
     @property
@@ -168,8 +226,9 @@ def announce(mailboxes: Iterable[Mailbox]) -> None:
             loop.call_soon_threadsafe(_wake, [m._arrived for m in fresh if m._loop is loop])
 
 
-def _due(item: Outgoing, now: float) -> bool:
-    return not isinstance(item, Audio) or item.ready_at <= now
+def _placeless(item: Outgoing) -> bool:
+    """Whether it tells nothing of a sample, so that it is the same whichever audio comes before it."""
+    return isinstance(item, Pong | Stats | ServerDraining) or (isinstance(item, Error) and not item.fatal)
 
 
 def _wake(arrivals: Iterable[asyncio.Event]) -> None:

@@ -65,10 +65,15 @@ class Pacing:
         """The stream pauses."""
         self.playhead.rest()
 
-    def resume(self) -> None:
+    def resume(self, now: float) -> None:
         """The stream goes on."""
         self.playhead.resume()
+        self.catch_up(now)
+
+    def catch_up(self, now: float) -> None:
+        """Nothing was drawn for a while, which is no lateness: the lead is filled anew from where the listener is."""
         self._waits_since = None
+        self._timetable.gather(self.playhead.position(now), now)
 
     def wish(self, clock: int, left: int, now: float) -> Wish:
         """What it wants, having been drawn up to `clock`, with so many hops left until its end."""

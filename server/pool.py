@@ -66,6 +66,11 @@ class Pool:
         self.cost = RunningCost(StepCost())  # nothing is promised before `measure`
 
     @property
+    def uneven(self) -> bool:
+        """Whether what a step costs follows what is drawn: how many of a draft's proposals the model takes."""
+        return self.build.engine == "speculative"
+
+    @property
     def build(self) -> Build:
         """What the sampler runs on."""
         return self.sampler.build

@@ -15,6 +15,7 @@ from ostinato.server.batches.queue import BatchQueue
 from ostinato.server.departures import Departures
 from ostinato.server.engine import Engine
 from ostinato.server.keys import Keys
+from ostinato.server.mailbox import Mailbox
 from ostinato.server.protocol import TOKEN_SUBPROTOCOL, CloseCode, ProtocolError
 from ostinato.server.rates import NOBODY, Rates
 from ostinato.server.settings import Settings
@@ -34,7 +35,7 @@ class Service:
     batches: BatchQueue
     scratch: Scratch
     departures: Departures = field(default_factory=Departures)
-    connections: set[object] = field(default_factory=set)  # that are being served
+    connections: set[Mailbox] = field(default_factory=set)  # of the sockets that are being served
     turned_away: Counter[str] = field(default_factory=Counter)  # sockets, by the code of why, before the engine
 
     def authorise(self, headers: Headers, subprotocols: Sequence[str] = ()) -> str:

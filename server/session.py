@@ -60,6 +60,8 @@ class Session:
         seed: int,
         lead_ms: float,
         limits: SessionLimits,
+        *,
+        tells_steps: bool = True,
     ) -> None:
         start = opening.start
         self.id: Final = opening.session_id
@@ -70,6 +72,7 @@ class Session:
         self.seed: Final = seed
         self.lead_ms: Final = lead_ms  # granted
         self.limits: Final = limits
+        self.tells_steps: Final = tells_steps  # what steps cost, to its listener: they are its neighbours' too
         self.slots = slots
         self.start: Final[SessionStart] = start
         self.performance: Final = performance
@@ -132,6 +135,7 @@ class Session:
         self.tokens.renew(resume.token)
         self._last_sign = now
         self.playhead.go_on_from(resume.next_sample, now)
+        self.pacing.catch_up(now)
         self.outlet.mailbox = mailbox
         self.greet()
         self.outlet.go_on(mailbox, resume.next_sample, now)
@@ -159,8 +163,7 @@ class Session:
                 self.pacing.rest()
                 self.latency.paused()
             case StreamResume():
-                self._paused = False
-                self.pacing.resume()
+                self._resume(at)
                 self.latency.awaits_audio(at)
             case SessionEnd():
                 self._end(at)
@@ -218,7 +221,8 @@ class Session:
         audio = audio[: self._length - first]
         whole = end >= self._length
         last = whole or (self._ending and self.performance.idle)
-        self.outlet.send(audio, first, last, self.pacing.leaves_at(end, now) if self.mailbox.paced else now)
+        paced = self.live and self.mailbox.paced
+        self.outlet.send(audio, first, last, self.pacing.leaves_at(end, now) if paced else now)
         self._served_at = now
         if last:
             self._done(first + len(audio), self._reason if whole else "ended", now)
@@ -276,14 +280,19 @@ class Session:
         if event.at_sample is None and self.running:
             self.latency.asked(event.event_id, at)
 
+    def _resume(self, at: float) -> None:
+        if self._paused:
+            self._paused = False
+            self.pacing.resume(at)
+
     def _end(self, at: float) -> None:
         """Let everything go; done at once where nothing sounds."""
         given_up = self.performance.finish()
         if given_up:
             self.mailbox.put(Warned(code="events_given_up", message=f"{given_up} events lay after the end"))
         self._score.clear()
-        self._ending, self._paused = True, False
-        self.pacing.resume()
+        self._ending = True
+        self._resume(at)
         if not self._started or (self.performance.sounding == 0 and not self.performance.due):
             self._done(self.performance.clock, "ended", at)
 

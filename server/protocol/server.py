@@ -72,7 +72,8 @@ class Stats(Message):
     """How the session does, once a second and before audio.done. What was not measured is left out.
 
     A step is one sample of every stream of a batch. The figures of steps are of those that drew voices of this
-    session since the last stats; there are none where none did.
+    session since the last stats; there are none where none did, nor where they would tell what neighbours play: live,
+    paced, under the speculative engine.
     """
 
     type: Literal["stats"] = "stats"
@@ -122,7 +123,7 @@ class AudioDone(Message):
 
 
 class Pong(Message):
-    """Answers a `ping`."""
+    """Answers a `ping`. It has no place in the stream: audio that was drawn before it may come after it."""
 
     type: Literal["pong"] = "pong"
     id: str | None = None

@@ -34,11 +34,11 @@ async def stream(socket: WebSocket) -> None:
     await accept(socket)
     service = service_of(socket)
     connection = Connection(socket, service)
-    service.connections.add(connection)
+    service.connections.add(connection.mailbox)
     try:
         await carry(connection.mailbox, connection.speak(), connection.listen())
     finally:
-        service.connections.discard(connection)
+        service.connections.discard(connection.mailbox)
         connection.close()
 
 

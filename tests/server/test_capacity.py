@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from ostinato.server.capacity import FIRST_COST_S, WAKE_S, Capacity, Claim, Delay, Overhead
 from ostinato.server.cost import RunningCost, StepCost
+from ostinato.server.departures import GRID_S
+from tests.server.serving import serving
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,9 @@ def running(each: float = 0.1, voices: int = 16) -> RunningCost:
     return RunningCost(StepCost(tuple((n, each * n) for n in range(1, voices + 1))))
 
 
-def capacity(overhead: Overhead | None = None, delay: Delay | None = None) -> Capacity:
-    return Capacity({"m": Model(running()), "n": Model(running())}, overhead or Overhead(), delay or Delay())
+def capacity(overhead: Overhead | None = None, delay: Delay | None = None, departures_s: float = GRID_S) -> Capacity:
+    models = {"m": Model(running()), "n": Model(running())}
+    return Capacity(models, overhead or Overhead(), delay or Delay(), departures_s)
 
 
 def claims(count: int, model: str = "m", block_s: float = 0.04, lead_s: float = 0.2) -> list[Claim]:
@@ -53,6 +56,15 @@ def test_what_the_event_loop_takes_is_time_that_a_short_lead_has_not() -> None:
     delay.seen(0.008, 1.0)
     assert not capacity(delay=delay).suffices(claims(2, block_s=0.0087, lead_s=0.02), 1.0)
     assert capacity(delay=delay).suffices(claims(8), 1.0)
+
+
+def test_waiting_for_a_departure_is_counted_where_there_is_such_a_wait() -> None:
+    three = claims(3, block_s=0.0087, lead_s=0.02)
+    assert not capacity().suffices(three, 0.0)
+    assert capacity(departures_s=0.0).suffices(three, 0.0)
+    with serving(paced=False) as unpaced, serving() as paced:
+        charged = [served.engine._attendance._admission._capacity._departures_s for served in (unpaced, paced)]
+    assert charged == [0.0, GRID_S]
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 0.1)), min_size=1, max_size=50))

@@ -80,6 +80,17 @@ def test_sigterm_drains_and_ends_well(drain_s: str, ends: bool) -> None:
         assert server.process.wait(10.0) == 0
 
 
+def test_what_is_held_back_at_the_deadline_is_sent_before_the_end() -> None:
+    with process(OSTINATO_DRAIN_S="0.5") as server, Listener(server) as listener:
+        listener.start(lead_ms=10_000.0).say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+        server.process.send_signal(signal.SIGTERM)
+        heard = listener.hear_out()
+        done = heard.one(AudioDone)
+        assert (done.reason, done.sha256, heard.close_code) == ("drained", heard.sha256, 1012)
+        assert done.samples == len(heard.samples) > 5 * 44100  # of 10 s, most of which would have been held for longer
+        assert server.process.wait(10.0) == 0
+
+
 def test_a_second_signal_stops_it_at_once() -> None:
     with process() as server, Listener(server) as listener:
         listener.start().say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ostinato.server.protocol import Ping, Pong
-from tests.server.observer import OFTEN, RARELY, listen
+from tests.server.observer import CASES, OFTEN, RARELY, listen
 from tests.server.serving import Heard, Listener, serving
 from tests.server.telling_apart import tell_apart, wilson
 
@@ -74,3 +74,16 @@ def test_the_classifier_finds_what_is_there_and_nothing_else(apart: float) -> No
 
 def test_the_interval_is_wilsons() -> None:
     assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+
+
+@pytest.mark.parametrize("part", ["whole", "later"])
+def test_a_paced_session_is_held_to_showing_nothing_from_its_beginning_to_its_end(part: str) -> None:
+    told = {name: case.holds(part, paced=True, p=0.001) for name, case in CASES.items()}
+    assert told == {"content": False, "native": False, "pitch": False, "neighbour": True}
+    assert all(case.holds(part, paced=True, p=0.5) for case in CASES.values())
+
+
+def test_an_observer_who_finds_nothing_where_something_is_proves_nothing() -> None:
+    assert not CASES["content"].holds("whole", paced=False, p=0.5)
+    assert CASES["content"].holds("whole", paced=False, p=0.001)
+    assert not CASES["native"].holds("whole", paced=False, p=0.001)

@@ -77,14 +77,17 @@ class Traveller:
         self.listener.socket.socket.shutdown(socket.SHUT_RDWR)
         self.listener.__exit__()
 
-    def return_(self, token: str | None = None, next_sample: int | None = None, key: str = "") -> None:
+    def return_(
+        self, token: str | None = None, next_sample: int | None = None, key: str = "", mode: str | None = None
+    ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else None
         self.listener = Listener(self.server, additional_headers=headers)
         wanted = {
             "token": token or self.created.resume_token,
             "next_sample": len(self.pcm) // 2 if next_sample is None else next_sample,
         }
-        self.listener.say({"type": "session.start", "model": "tiny", "resume": wanted})
+        mode = mode or self.fields["mode"]
+        self.listener.say({"type": "session.start", "model": "tiny", "mode": mode, "resume": wanted})
 
     def hear_created(self) -> None:
         self.created = self.listener.hear_until(SessionCreated)
@@ -256,6 +259,25 @@ def test_a_wrong_token_or_sample_is_refused_and_costs_the_session_nothing(
     traveller.return_(**change)
     heard = traveller.listener.hear_out()
     assert (heard.one(Error).error.param, heard.close_code) == (param, 4409)
+    traveller.listener.__exit__()
+    traveller.return_()
+    assert traveller.out() == uninterrupted
+
+
+@pytest.mark.parametrize(("began", "other"), [("live", "fast"), ("fast", "live")])
+def test_a_session_is_carried_on_in_its_own_mode_alone(
+    server: Serving, uninterrupted: bytes, began: str, other: str
+) -> None:
+    traveller = Traveller(server, mode=began)
+    traveller.hear(6000)
+    traveller.lose()
+    assert server.settled()
+    traveller.return_(mode=other)
+    heard = traveller.listener.hear_out()
+    error = heard.one(Error).error
+    assert (error.code, error.param, heard.close_code) == ("resume_refused", "mode", 4409)
+    assert repr(began) in error.message
+    assert repr(other) in error.message
     traveller.listener.__exit__()
     traveller.return_()
     assert traveller.out() == uninterrupted

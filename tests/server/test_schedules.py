@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ostinato.server.capacity import Capacity, Claim, Delay, Overhead
 from ostinato.server.cost import RunningCost, StepCost
+from ostinato.server.departures import GRID_S
 from ostinato.server.pacing import Pacing
 from ostinato.server.scheduler import FAST_SHARE, Demand, Plan, Scheduler
 
@@ -91,7 +92,7 @@ class Hall:
     def __post_init__(self) -> None:
         self.scheduler, overhead = Scheduler(), Overhead()
         overhead._spent_s = self.machine.delivery_s
-        self.capacity = Capacity(dict.fromkeys("mn", Model(self.machine.cost())), overhead, Delay())
+        self.capacity = Capacity(dict.fromkeys("mn", Model(self.machine.cost())), overhead, Delay(), GRID_S)
         self.served = {f"{kind}{i}": 0.0 for kind, many in (("f", self.fast), ("b", self.batch)) for i in range(many)}
         self.longest_wait = 0.0  # of fast sessions
 
@@ -118,7 +119,7 @@ class Hall:
                 seat.pacing.rest()
             elif seat.resting and self.now >= guest.rests + guest.rest_s:
                 seat.resting = False
-                seat.pacing.resume()
+                seat.pacing.resume(self.now)
 
     def step(self) -> None:
         demands = []

@@ -92,6 +92,22 @@ def test_a_second_of_silence_has_no_figures_of_steps(server: Serving) -> None:
     assert last.lead_ms > 0
 
 
+@pytest.mark.parametrize("paced", [True, False])
+def test_steps_that_follow_what_neighbours_play_are_told_to_no_paced_listener(
+    paced: bool,
+) -> None:
+    with serving(models=("default",), engine="speculative", threads=1, paced=paced) as server:
+        with Listener(server) as listener:
+            listener.start(model="default", duration_s=0.3).say(NoteOn(event_id="on", note=60))
+            heard = listener.hear_out()
+        whole(heard)
+    last = heard.all(Stats)[-1]
+    figures = (last.rtf, last.us_per_sample, last.step_us_p50, last.step_us_p99)
+    assert all((figure is not None) != paced for figure in figures)
+    assert last.batch == 1
+    assert last.ttfa_ms is not None
+
+
 def test_a_pause_is_no_underrun(server: Serving) -> None:
     with Listener(server) as listener:
         listener.start(mode="live", duration_s=1.0).say(NoteOn(event_id="on", note=60))

@@ -147,6 +147,19 @@ def test_a_control_is_heard_soon(server: Serving) -> None:
     assert sorted(delays)[10] < 0.03  # far below what a delayed acknowledgement costs
 
 
+def test_a_long_lead_that_is_held_back_keeps_no_answer_waiting(server: Serving) -> None:
+    with Listener(server) as listener:
+        listener.start(lead_ms=10_000.0).say(NoteOn(event_id="on", note=60)).hear_until(ControlApplied)
+        took = []
+        for number in range(8):
+            time.sleep(0.05)
+            began = time.monotonic()
+            listener.say(Ping(id=str(number))).hear_until(Pong)
+            took.append(time.monotonic() - began)
+        assert sorted(took)[4] < 0.2  # while audio is held for up to 5 s
+        assert len(listener.heard.samples) < 3 * RATE
+
+
 def test_silence_streams_on_while_live_and_not_while_fast(server: Serving) -> None:
     with Listener(server) as live, Listener(server) as fast:
         for listener, mode in ((live, "live"), (fast, "fast")):
@@ -172,9 +185,12 @@ def test_a_paused_clock_stands_still(server: Serving) -> None:
         listener.hear_until(ControlApplied)
         listener.say(StreamPause(), Ping(id="3"))
         listener.hear_until(Pong)
-        time.sleep(0.3)
-        count = len(listener.heard.frames)
+        time.sleep(0.3)  # until what was drawn before the pause has left
         listener.say(Ping(id="4"))
+        listener.hear_until(Pong)
+        count = len(listener.heard.frames)
+        time.sleep(0.3)
+        listener.say(Ping(id="5"))
         listener.hear_until(Pong)
         assert len(listener.heard.frames) == count
         listener.say(SessionEnd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +70,33 @@ def test_one_that_is_late_moves_those_after_it_so_that_lateness_shows_once() -> 
     assert min(moved) > 0
     assert len(moved) <= 2  # by the grid's rounding
     assert max(abs(a - b) for a, b in zip(again, late, strict=True)) < 1.5 * GRID_S
+
+
+@pytest.mark.parametrize("pause_s", [0.03, 0.12, 1.0])
+def test_a_pause_is_no_lateness(pause_s: float) -> None:
+    pacing, now, clock = Pacing(200.0, FRAME, HOP, RATE), 100.0, 0
+
+    def play(blocks: int) -> list[float]:
+        """How long each block is held beyond the time at which it was wanted."""
+        nonlocal now, clock
+        held = list[float]()
+        while len(held) < blocks:
+            wish = pacing.wish(clock, 10**6, now)
+            if wish.room < wish.block:
+                now += 0.001
+                continue
+            clock += wish.block * HOP
+            leaves = pacing.leaves_at(clock, now)
+            wanted = pacing.playhead.when(clock - round(0.2 * RATE))
+            now = leaves
+            pacing.playhead.deliver(wish.block * HOP, leaves)
+            held.append(leaves - (leaves if wanted is None else wanted))
+        return held
+
+    before = play(30)[-10:]
+    pacing.rest()
+    now += pause_s
+    pacing.resume(now)
+    after = play(30)[-10:]
+    assert max(after) < max(before) + 2 * GRID_S
+    assert pacing.playhead.underruns == 0
