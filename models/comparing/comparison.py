@@ -117,8 +117,10 @@ def run(ways: Sequence[Way], data: Path, plan: Plan, told: Callable[[str], None]
     likely = _likelihoods(ways, [c.recording for c in held_out(dataset, ways[0].checkpoint, plan.likely)], told)
     rows = []
     for way, cost in zip(ways, costs, strict=True):
-        told(f"playing {way.name}")
-        quality = judge(cases, recordings, _played(way, cases, plan.seed)) if way.plays else None
+        quality = None
+        if way.plays:
+            told(f"playing {way.name}")
+            quality = judge(cases, recordings, _played(way, cases, plan.seed))
         config = way.checkpoint.config
         row = (way.name, config.name, config.strategy, way.engine, way.precision, way.checkpoint.parameters)
         rows.append(Row(*row, cost, likely.get((id(way.checkpoint), way.precision)), quality))
