@@ -168,7 +168,8 @@ def _explained(error: ValidationError) -> Iterator[str]:
         if fault["type"] == "too_short" and inside:
             continue
         key = ".".join(map(str, fault["loc"])) or "config"
-        yield f"{key}: missing" if fault["type"] == "missing" else f"{key}: {fault['msg']} (value: {fault['input']!r})"
+        message = fault["msg"].removeprefix("Value error, ")
+        yield f"{key}: missing" if fault["type"] == "missing" else f"{key}: {message} (value: {fault['input']!r})"
 
 
 def read_config(path: Path) -> ModelConfig:

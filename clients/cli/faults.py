@@ -36,7 +36,8 @@ def bad_input(*kinds: type[Exception], about: str = "") -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise Fault(f"{about}: {error}" if about else str(error)) from error
+        told = _told(error)
+        raise Fault(f"{about}: {told}" if about else told) from error
 
 
 @contextmanager
@@ -91,6 +92,18 @@ class Commands(TyperGroup):
                 raise
             return _tell(error.format_message(), getattr(error, "exit_code", ExitCode.BAD_INPUT))
         return result if isinstance(result, int) else 0
+
+
+def _told(error: Exception) -> str:
+    """An error in a line: of several faults of a pydantic model the first, by its field and value."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    from ostinato.server.protocol.faults import explain
+
+    fault = error.errors(include_url=False)[0]
+    return str(explain(fault, fault["loc"], error.title))
 
 
 def _tell(message: object, code: int) -> int:

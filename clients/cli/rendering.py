@@ -58,8 +58,9 @@ class Rendering:
                 seconds = f"{done / rate:7.2f} s of {score.samples / rate:.2f} s"
                 status.show(f"{seconds}  RTF {rtf:.3f}", done / score.samples)
         spent, length, build = time.perf_counter() - began, score.samples / rate, sampler.build
+        voices = "1 voice" if score.voices == 1 else f"{score.voices} voices"
         status.say(
-            f"{length:.2f} s of sound in {spent:.2f} s: RTF {spent / length:.3f}, {score.voices} voices, "
+            f"{length:.2f} s of sound in {spent:.2f} s: RTF {spent / length:.3f}, {voices}, "
             f"seed {self.seed}, {build.engine} on {build.isa} in {build.precision} ({why})"
         )
         return {

@@ -77,7 +77,11 @@ def train(
         Literal["wavenet", "nade", "blocks", "hybrid"], typer.Option(help="What draws the samples. Default: a WaveNet.")
     ] = "wavenet",
     block: Annotated[
-        int | None, typer.Option(callback=within(1, 64), help="With --strategy blocks: samples a block. Default: 16.")
+        int | None,
+        typer.Option(
+            callback=within(1, 64),
+            help="With --strategy blocks: samples a block, a divisor of the hop of 64. Default: 16.",
+        ),
     ] = None,
     inside: Annotated[
         Literal["parallel", "nade"] | None,
@@ -97,6 +101,8 @@ def train(
     with faults_of_training():
         import torch
 
+        from ostinato.models.checkpoint import CheckpointError
+        from ostinato.models.registry import UnknownModelError
         from ostinato.models.training import running
         from ostinato.models.training.dataset import DatasetError
 
@@ -106,7 +112,9 @@ def train(
             raise Fault("--device: 'cuda' was asked for, but torch finds no GPU here")
         if resume and not (out / running.STATE).is_file():
             raise Fault(f"--resume: {out / running.STATE}: nothing to resume")
-        with bad_input(DatasetError, about="--data"):
+        plan = _plan(block, inside)
+        steers = bad_input(UnknownModelError, CheckpointError, about="--steering")
+        with bad_input(DatasetError, about="--data"), steers:
             running.train(
                 data=data,
                 out=out,
@@ -116,7 +124,7 @@ def train(
                 threads=threads,
                 seed=seed,
                 strategy=strategy,
-                plan=_plan(block, inside),
+                plan=plan,
                 steering=steering,
                 learning_rate=learning_rate,
                 resume=resume,
@@ -130,7 +138,7 @@ def evaluate(
         Path | None, typer.Option("--out", "-o", file_okay=False, help="Also write figures, pictures and a page.")
     ] = None,
     only: Annotated[str | None, typer.Option("--only", help="One instrument, by name.")] = None,
-    every: Annotated[int, typer.Option(callback=within(1, 1e9), help="Play every so-manieth note.")] = 1,
+    every: Annotated[int, typer.Option(callback=within(1, 1e9), help="Play every Nth note.")] = 1,
     temperature: Temperature = None,
     precision: PrecisionOption = "auto",
     temperatures: Annotated[str | None, typer.Option(help="Compare several instead: 0.2,0.4,0.8")] = None,
@@ -164,8 +172,12 @@ def evaluate(
 
 
 def _plan(block: int | None, inside: Literal["parallel", "nade"] | None) -> BlockPlan | None:
-    """What a model of blocks is asked for; None where nothing is."""
-    from ostinato.models.training.recipe import BlockPlan
+    """What a model of blocks is asked for; None where nothing is. Raises a Fault where a hop is no whole blocks."""
+    from ostinato.models.training.recipe import HOP, BlockPlan
+
+    if block is not None and HOP % block:
+        divisors = ", ".join(str(length) for length in range(1, HOP + 1) if HOP % length == 0)
+        raise Fault(f"--block: {block} does not divide the hop of {HOP} ({divisors})")
 
     asked: dict[str, Any] = {"block": block, "inside": inside}
     given = {name: value for name, value in asked.items() if value is not None}

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Final, Literal, TypeAlias
 
 from ostinato.models.checkpoint import Checkpoint
-from ostinato.models.config import PARALLEL
+from ostinato.models.config import PARALLEL, ModelConfig
 from ostinato.models.sampling.contract import Sampler, SamplerError
 
 EngineName: TypeAlias = Literal["auto", "native", "speculative", "torch", "fused", "naive"]
@@ -45,7 +45,7 @@ def open_sampler(
         engine, why = fastest(device, checkpoint.config.strategy)
     else:
         why = "asked for"
-    check_strategy(engine, checkpoint.config.strategy)
+    check_strategy(engine, checkpoint.config)
     if device == "cuda" and engine not in ("torch", "fused"):
         raise SamplerError(f"device: 'cuda' is for the torch and fused engines, not {engine!r}")
     if engine == "native":
@@ -63,10 +63,11 @@ def open_sampler(
     return _open_torch(checkpoint, slots, device), why
 
 
-def check_strategy(engine: EngineName, strategy: str) -> None:
-    """Refuse an engine that models of this strategy can't be drawn by."""
-    if engine in WAVENET_ALONE and strategy != "wavenet":
-        raise SamplerError(f"engine: {engine!r} draws from a wavenet alone, and this model is a {strategy}")
+def check_strategy(engine: EngineName, model: ModelConfig) -> None:
+    """Refuse an engine that models of this one's strategy can't be drawn by."""
+    if engine in WAVENET_ALONE and model.strategy != "wavenet":
+        told = f"the strategy of {model.name!r} is {model.strategy!r}"
+        raise SamplerError(f"engine: {engine!r} draws from a wavenet alone, and {told}")
 
 
 def fastest(device: DeviceName, strategy: str = "wavenet") -> tuple[EngineName, str]:

@@ -75,6 +75,9 @@ class NativeSampler:
             raise SamplerError(f"slots: {slots}, expected at least 1")
         if threads < 1:
             raise SamplerError(f"threads: {threads}, expected at least 1")
+        if precision == "int8" and checkpoint.config.strategy != "wavenet":
+            name, strategy = checkpoint.config.name, checkpoint.config.strategy
+            raise SamplerError(f"precision: 'int8' is for wavenets; {name!r} is a {strategy}")
         if precision == "int8" and checkpoint.calibration is None:
             raise SamplerError("precision: 'int8' needs a calibration, which `ostinato quantize` makes")
         self.config: ModelConfig = checkpoint.config

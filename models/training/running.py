@@ -79,6 +79,7 @@ def train(
         raise TrainingError(f"{state}: nothing to resume")
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
+    steers = None if steering is None else load_name_or_folder(steering)  # before data, which takes long to read
     dataset = read_dataset(data)
     config = config or config_of(dataset, out, strategy, plan)
     check_fit(dataset, config.network, data)
@@ -90,14 +91,14 @@ def train(
         settings = replace(settings, learning_rate=learning_rate)
     if device == "cuda":
         settings = replace(settings, crops=GPU_CROPS, hops=GPU_HOPS)
-    if steering is not None:
+    if steers is not None:
         settings = replace(settings, tone_rate=settings.tone_rate * SLOWLY)
     trainer = Trainer(config, dataset.of_split(Split.TRAIN), budget, settings, device)
     del dataset  # the trainer holds what it learns from: gigabytes need not be there twice
     if resume:
         trainer.resume(state)
-    elif steering is not None:
-        trainer.take_steering(load_name_or_folder(steering))
+    elif steers is not None:
+        trainer.take_steering(steers)
     out.mkdir(parents=True, exist_ok=True)
     run(trainer, out)
     return out

@@ -150,8 +150,8 @@ class BatchQueue:
     async def files(self, batch_id: str, owner: str) -> tuple[Kept, list[Path], list[KeptItem]]:
         """A batch that is over, the file of every item that is done, and all items. Raises ProtocolError."""
         kept = await self.find(batch_id, owner)
-        if kept.cancelled:
-            raise ProtocolError("not_kept", f"batch: {batch_id} was cancelled", param="batch")
+        if kept.removed:
+            raise _gone(f"batch: the files of {batch_id} were removed", "batch")
         if kept.ended is None:
             raise _not_done(f"batch: {batch_id} is not done", "batch")
         items = await self._ask(Store.items, kept.seq, 0, ITEMS)
@@ -163,7 +163,7 @@ class BatchQueue:
         return kept, [there[number] for number in done], items
 
     async def cancel(self, batch_id: str, owner: str) -> BatchStatus:
-        """Draw no more of a batch, and remove its files. Raises ProtocolError as `status`."""
+        """Draw no more of a batch, and remove its files; one that is over stays so. Raises as `status`."""
         kept = await self.find(batch_id, owner)
         await self._ask(Store.cancel, kept.seq)
         await self._worker.drop(kept.id)

@@ -15,7 +15,7 @@ class Kept:
     digest: bytes
     created: float  # seconds since 1970
     ended: float | None
-    cancelled: int  # 1: it is
+    removed: int  # 1: its files are, and what was still to be drawn is cancelled
 
 
 @dataclass(frozen=True, slots=True)

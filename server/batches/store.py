@@ -26,7 +26,7 @@ CREATE TABLE batches (
     digest BLOB NOT NULL,     -- of the request
     created REAL NOT NULL,    -- seconds since 1970
     ended REAL,
-    cancelled INTEGER NOT NULL DEFAULT 0
+    cancelled INTEGER NOT NULL DEFAULT 0  -- its files are removed; it may have been over before
 );
 CREATE UNIQUE INDEX batches_by_key ON batches (owner, key) WHERE key IS NOT NULL;
 CREATE INDEX batches_by_end ON batches (ended);
@@ -222,10 +222,13 @@ class Store:
         return len(lost)
 
     def cancel(self, seq: int) -> None:
-        """Nothing more of a batch is wanted."""
+        """Nothing more of a batch is wanted, nor its files. What became of the items of one that is over is kept."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            query = "UPDATE items SET state = 'cancelled', bytes = NULL WHERE batch = ? AND state != 'failed'"
+            query = (
+                "UPDATE items SET state = 'cancelled', bytes = NULL WHERE batch = ? AND state != 'failed'"
+                " AND batch IN (SELECT seq FROM batches WHERE ended IS NULL)"
+            )
             self._db.execute(query, (seq,))
             query = "UPDATE batches SET cancelled = 1, ended = coalesce(ended, ?) WHERE seq = ?"
             self._db.execute(query, (time.time(), seq))

@@ -83,7 +83,7 @@ def manifest(items: Iterable[KeptItem]) -> Iterator[str]:
 
 
 def _state(kept: Kept, counts: BatchCounts) -> BatchState:
-    if kept.cancelled:
+    if counts.cancelled:
         return "cancelled"
     if kept.ended is not None:
         return "done"

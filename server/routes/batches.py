@@ -105,7 +105,7 @@ async def one(batch: str, owner: Owner, service: Serving) -> BatchStatus:
 
 @router.delete("/v1/batches/{batch}", responses=errors(401, 404, 429, 503, 507))
 async def cancel(batch: str, owner: Owner, service: Serving) -> BatchStatus:
-    """Draw no more of a batch, and remove its files. Of one that is cancelled nothing is changed."""
+    """Draw no more of a batch, and remove its files. One that is over keeps its state and counts."""
     return await service.batches.cancel(batch, owner)
 
 

@@ -111,6 +111,7 @@ def test_synth_draws_in_the_precision_asked_for_and_tells_it(monkeypatch: pytest
     for precision in ("float32", "int8"):
         result = run("synth", *TINY_SECOND, "-o", "-", "--precision", precision)
         assert f"in {precision}" in result.stderr
+        assert ", 1 voice, " in result.stderr
         sounds[precision] = result.stdout_bytes
     assert sounds["float32"] != sounds["int8"]
     monkeypatch.setenv("OSTINATO_PRECISION", "int8")

@@ -95,6 +95,11 @@ def test_the_help_says_that_a_gpu_takes_the_same_command() -> None:
         (("--data", "nowhere"), "--data: nowhere: no index.json; make the data set first"),
         (("--resume", "--out", "none"), f"--resume: none{os.sep}state.pt: nothing to resume"),
         (("--device", "cuda"), "--device: 'cuda' was asked for, but torch finds no GPU here"),
+        (
+            ("--strategy", "blocks", "--block", "3"),
+            "ostinato: --block: 3 does not divide the hop of 64 (1, 2, 4, 8, 16, 32, 64)\n",
+        ),
+        (("--steering", "nothing"), "--steering: model: 'nothing' is not known; known are "),
         (("--device", "abacus"), "'abacus'"),
         (("--out", "file"), "'file' is a file"),
         (("--minutes", "0"), "'--minutes': 0.0 is outside 0.01..100000"),

@@ -78,7 +78,7 @@ def test_a_tone_needs_a_control_network_and_a_head_with_means() -> None:
 def test_instruments_must_match_the_global_entries() -> None:
     data = plain()
     data["network"]["global"] = {"entries": 3}
-    with pytest.raises(ConfigError, match=r"instruments: 1 named.*entries is 3"):
+    with pytest.raises(ConfigError, match=r"^config: config: instruments: 1 named.*entries is 3"):
         parse_config(data)
 
 

@@ -53,7 +53,7 @@ def test_auto_takes_the_fused_kernel_on_cuda_where_triton_is_and_says_why(monkey
 @pytest.mark.parametrize("engine", ["naive", "fused"])
 def test_what_draws_from_a_wavenet_alone_is_refused_for_a_nade(engine: EngineName) -> None:
     model = registry.random_checkpoint(instrument_config((Instrument(name="one"),), name="one", strategy="nade"))
-    with pytest.raises(SamplerError, match=f"engine: '{engine}' draws from a wavenet alone, and this model is a nade"):
+    with pytest.raises(SamplerError, match=f"engine: '{engine}' draws from a wavenet alone, .* 'one' is 'nade'"):
         open_sampler(model, engine, slots=1)
     assert open_sampler(model, slots=1)[0].build.engine == "native"
     assert choose.fastest("cuda", "nade") == ("torch", "there is no fused kernel for a nade")

@@ -162,6 +162,11 @@ def test_int8_needs_a_calibration() -> None:
         NativeSampler(Checkpoint(tiny.config, tiny.tensors), 1, precision="int8")
 
 
+def test_int8_is_for_wavenets() -> None:
+    with pytest.raises(SamplerError, match="precision: 'int8' is for wavenets; 'student' is a flow"):
+        NativeSampler(registry.load("student"), 1, precision="int8")
+
+
 def test_a_state_goes_on_in_another_slot_and_sampler() -> None:
     checkpoint = registry.load("tiny")
     controls = controls_for(checkpoint.config, 1, 6)

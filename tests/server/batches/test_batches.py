@@ -134,6 +134,21 @@ def test_what_is_not_done_says_when_to_ask_again_and_cancelling_ends_it() -> Non
         assert not list((server.settings.data / "batches").iterdir())
 
 
+def test_a_batch_that_is_done_stays_so_when_its_files_are_removed(tmp_path: Path) -> None:
+    with serving(data=tmp_path) as server:
+        batch = posted(server, [item(0), item(1)])
+        before = done(server, batch)
+        told = httpx.delete(f"{server.url}/v1/batches/{batch}").json()
+        assert (told["state"], told["counts"]["done"], told["counts"]["cancelled"]) == ("done", 2, 0)
+        assert told == before
+        for path in (f"{batch}/items/1/audio", f"{batch}/audio.zip"):
+            answer = get(server, path)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_kept")
+        assert not list((tmp_path / "batches").iterdir())
+    with serving(data=tmp_path) as server:
+        assert status(server, batch) == told  # nothing is drawn again
+
+
 def test_the_same_key_makes_one_batch() -> None:
     with serving() as server:
         headers = {"idempotency-key": "order 66"}
