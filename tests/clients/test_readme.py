@@ -71,7 +71,7 @@ def test_a_batch_is_posted_collected_and_removed_by_curl(server: str, tmp_path: 
     here = script.replace("localhost:8000", server.removeprefix("http://"))
     done = subprocess.run(["bash", "-euc", here], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["state"] == "cancelled"
+    assert json.loads(done.stdout)["state"] == "done"
     with zipfile.ZipFile(tmp_path / "sounds.zip") as sounds:
         assert sorted(Path(name).suffix for name in sounds.namelist()) == [".json", ".mp3"]
 
