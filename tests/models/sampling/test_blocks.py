@@ -33,43 +33,6 @@ def test_probe_equals_the_parallel_forward(checkpoint: Checkpoint, seed: int) ->
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * max(1.0, float(np.abs(expected).max())))
 
 
-@settings(max_examples=10, deadline=None)
-@given(checkpoint=blocks_checkpoints(), data=st.data())
-def test_no_bit_depends_on_neighbours_order_threads_or_calls(checkpoint: Checkpoint, data: st.DataObject) -> None:
-    """Streams advanced alone equal the same streams advanced together, in any order, cut anywhere."""
-    isa, streams = data.draw(st.sampled_from(ISAS)), data.draw(st.integers(2, 19))
-    hop, frames = checkpoint.config.network.hop, frames_for(checkpoint.config, 60) + 1
-    controls = controls_for(checkpoint.config, streams, frames)
-    alone, expected = NativeSampler(checkpoint, 1, isa), []
-    for stream in range(streams):
-        alone.reset(0, KEY + stream)
-        expected.append(alone.advance([0], controls[stream : stream + 1])[0])
-    pool = NativeSampler(checkpoint, streams, isa, data.draw(st.integers(1, 3)))
-    slots = data.draw(st.permutations(range(streams)))
-    for stream, slot in enumerate(slots):
-        pool.reset(slot, KEY + stream)
-    cut, found = data.draw(st.integers(0, frames)), np.empty((streams, frames * hop), dtype=np.float32)
-    for part in (slice(0, cut), slice(cut, frames)):
-        order, middle = data.draw(st.permutations(range(streams))), data.draw(st.integers(0, streams))
-        samples = slice(part.start * hop, part.stop * hop)
-        for rows in (list(order[:middle]), list(order[middle:])):
-            found[rows, samples] = pool.advance([slots[row] for row in rows], controls[rows][:, part])
-    np.testing.assert_array_equal(found, np.stack(expected))
-
-
-@pytest.mark.skipif(len({"avx512", "avx2"} & set(ISAS)) < 2, reason="needs both AVX-512 and AVX2")
-@settings(max_examples=5, deadline=None)
-@given(checkpoint=blocks_checkpoints())
-def test_float32_agrees_to_the_bit_where_sums_are_fused(checkpoint: Checkpoint) -> None:
-    controls, outs = controls_for(checkpoint.config, 3, 4), []
-    for isa in ("avx512", "avx2"):
-        sampler = NativeSampler(checkpoint, 3, isa)
-        for slot in range(3):
-            sampler.reset(slot, KEY + slot)
-        outs.append(sampler.advance([0, 1, 2], controls))
-    np.testing.assert_array_equal(outs[0], outs[1])
-
-
 @settings(max_examples=5, deadline=None)
 @given(checkpoint=blocks_checkpoints(), hops=st.sampled_from([2**40 + 1, 2**52 + 3]))
 def test_a_stream_of_any_age_attends_as_in_its_first_second(checkpoint: Checkpoint, hops: int) -> None:

@@ -39,40 +39,6 @@ def test_the_kernel_draws_what_the_reference_draws(checkpoint: Checkpoint, seed:
         np.testing.assert_allclose(found, drawn[0], rtol=0, atol=5e-5 * max(1.0, float(np.abs(drawn[0]).max())))
 
 
-@settings(max_examples=10, deadline=None)
-@given(checkpoint=hybrid_checkpoints(), data=st.data())
-def test_no_bit_depends_on_neighbours_order_threads_or_calls(checkpoint: Checkpoint, data: st.DataObject) -> None:
-    """Streams advanced alone equal the same streams advanced together, in any order, cut anywhere."""
-    isa, streams = data.draw(st.sampled_from(ISAS)), data.draw(st.integers(2, 19))
-    hop, frames = checkpoint.config.network.hop, frames_for(checkpoint.config, 60) + 1
-    controls = controls_for(checkpoint.config, streams, frames)
-    alone, expected = NativeSampler(checkpoint, 1, isa), []
-    for stream in range(streams):
-        alone.reset(0, KEY + stream)
-        expected.append(alone.advance([0], controls[stream : stream + 1])[0])
-    pool = NativeSampler(checkpoint, streams, isa, data.draw(st.integers(1, 3)))
-    for stream in range(streams):
-        pool.reset(stream, KEY + stream)
-    cut, found = data.draw(st.integers(0, frames)), np.empty((streams, frames * hop), dtype=np.float32)
-    for part in (slice(0, cut), slice(cut, frames)):
-        order = list(data.draw(st.permutations(range(streams))))
-        found[order, part.start * hop : part.stop * hop] = pool.advance(order, controls[order][:, part])
-    np.testing.assert_array_equal(found, np.stack(expected))
-
-
-@pytest.mark.skipif(len({"avx512", "avx2"} & set(ISAS)) < 2, reason="needs both AVX-512 and AVX2")
-@settings(max_examples=10, deadline=None)
-@given(checkpoint=hybrid_checkpoints())
-def test_float32_agrees_to_the_bit_where_sums_are_fused(checkpoint: Checkpoint) -> None:
-    controls, outs = controls_for(checkpoint.config, 3, 4), []
-    for isa in ("avx512", "avx2"):
-        sampler = NativeSampler(checkpoint, 3, isa)
-        for slot in range(3):
-            sampler.reset(slot, KEY + slot)
-        outs.append(sampler.advance([0, 1, 2], controls))
-    np.testing.assert_array_equal(outs[0], outs[1])
-
-
 def test_what_the_kernel_cannot_run_is_refused_by_name() -> None:
     checkpoint = small_hybrid()
     for field, value, expected in (
