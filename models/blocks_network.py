@@ -28,7 +28,7 @@ from ostinato.models.excitation import lowest
 from ostinato.models.independent import Independent
 from ostinato.models.nade import Nade, at_once
 from ostinato.models.prediction import moved, of_drawn, rolled_out
-from ostinato.models.steered import Steering
+from ostinato.models.steered import Steering, remember
 
 EPSILON: Final = 1e-5  # of the norms
 
@@ -202,7 +202,7 @@ class BlocksNetwork(AutoregressiveNetwork):
         Active bool [slots], previous [slots], waves [slots, 2 waves]. Inactive slots keep their state.
         """
         before, at = self.config.before, place % self.config.block
-        keep(state, active, before + (at or self.config.block) - 1, previous)
+        remember(state.recent[:, before + (at or self.config.block) - 1], active, previous)
         if not at:
             self._begin_block(state, active, hop)
         assert hop.activation is not None
@@ -234,8 +234,3 @@ class BlocksNetwork(AutoregressiveNetwork):
             hop.taps = self.taps(hidden)
             if not isinstance(self.inside, Nade):
                 hop.predicted = rolled_out(hop.taps, moved_on[:, -config.taps :], config.block)
-
-
-def keep(state: BlocksState, active: Tensor, place: int, sample: Tensor) -> None:
-    """Write the samples [slots] of active slots into what they remember."""
-    state.recent[:, place] = torch.where(active, sample, state.recent[:, place])

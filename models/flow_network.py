@@ -23,7 +23,7 @@ from ostinato.models.config import FlowConfig
 from ostinato.models.coupling import Coupling, taps_of
 from ostinato.models.heads import STEP
 from ostinato.models.parallel import DensityNetwork, Drawn
-from ostinato.models.steered import Steering
+from ostinato.models.steered import Steering, remember
 
 
 @dataclass(frozen=True)
@@ -138,5 +138,5 @@ class Affine:
 def keep(past: Tensor, active: Tensor, read: Tensor) -> Tensor:
     """What was read of the frames before and of this one [slots, n / 2, kernel]; of active slots it is remembered."""
     taps = torch.cat((past, read[..., None]), dim=-1)
-    past.copy_(torch.where(active[:, None, None], taps[..., 1:], past))
+    remember(past, active, taps[..., 1:])
     return taps

@@ -28,7 +28,7 @@ from ostinato.models.hybrid_config import HybridConfig
 from ostinato.models.hybrid_encoder import Encoder
 from ostinato.models.parallel import Drawn, ParallelNetwork
 from ostinato.models.shaped_noise import impulse_response, shaped
-from ostinato.models.steered import Steering
+from ostinato.models.steered import Steering, remember
 from ostinato.models.tone import Tone
 from ostinato.models.wavenet import Layer, empty_rings, layer_conditions, run_layers, step_layers
 
@@ -134,8 +134,8 @@ class HybridNetwork(ParallelNetwork):
         filter_ = decoded.filter(self.config.taps)
         white = torch.cat((state.noise, noise[:, :hop]), dim=1)
         left = shaped(white, state.filter, filter_) * torch.exp(-steering.tone.log_scale)[:, None]
-        keep(state.filter, active, filter_)
-        keep(state.noise, active, white[:, hop:])
+        remember(state.filter, active, filter_)
+        remember(state.noise, active, white[:, hop:])
         state.clock.add_(active * hop)
         return Drawn(decoded.tone.amplitudes, left)
 
@@ -149,7 +149,7 @@ class HybridNetwork(ParallelNetwork):
         context = self.read_out(skip)
         mean, log_deviation = self.expected(context, state.latents)
         latents = mean + log_deviation.exp() * normals
-        keep(state.latents, active, latents)
+        remember(state.latents, active, latents)
         return context, latents
 
     def draw_whole(self, steering: Steering, noise: Tensor) -> Drawn:
@@ -183,8 +183,3 @@ class HybridNetwork(ParallelNetwork):
 def earlier(hops: Tensor) -> Tensor:
     """What stood at the hop before each, nothing before the first: [B, F, N] -> [B, F, N]."""
     return nn.functional.pad(hops, (0, 0, 1, 0))[:, :-1]
-
-
-def keep(state: Tensor, active: Tensor, values: Tensor) -> None:
-    """Write the values [slots, N] of active slots into a state."""
-    state.copy_(torch.where(active[:, None], values, state))

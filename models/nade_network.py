@@ -24,7 +24,7 @@ from ostinato.models.autoregressive import AutoregressiveNetwork
 from ostinato.models.config import NadeConfig
 from ostinato.models.excitation import lowest
 from ostinato.models.nade import Nade, at_once
-from ostinato.models.steered import Steering
+from ostinato.models.steered import Steering, remember
 from ostinato.models.wavenet import Layer, empty_rings, layer_conditions, run_layers, step_layers
 
 
@@ -100,7 +100,7 @@ class NadeNetwork(AutoregressiveNetwork):
 
     def begin_hop(self, state: NadeState, active: Tensor, previous: Tensor, steering: Steering) -> Running:
         """The activation that a hop begins with, from the frames before; previous [slots] ends the last of them."""
-        keep(state, active, self.config.hop - 1, previous)
+        remember(state.frame[:, -1], active, previous)
         conditions = layer_conditions(self.layers, steering.condition)
         step = state.clock // self.config.hop
         skip = step_layers(self.layers, state.rings, step, active, self.input(state.frame), conditions)
@@ -114,12 +114,7 @@ class NadeNetwork(AutoregressiveNetwork):
         Active bool [slots], previous [slots], waves [slots, 2 waves]. Inactive slots keep their state.
         """
         if place:
-            keep(state, active, place - 1, previous)
+            remember(state.frame[:, place - 1], active, previous)
             hop.activation = self.nade.add(hop.activation, place - 1, previous)
         state.clock.add_(active)
         return self.nade.conditional(hop.activation, place, self.known(waves))
-
-
-def keep(state: NadeState, active: Tensor, place: int, sample: Tensor) -> None:
-    """Write the samples [slots] of active slots into their frames."""
-    state.frame[:, place] = torch.where(active, sample, state.frame[:, place])

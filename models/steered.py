@@ -49,6 +49,11 @@ class NetworkState(Protocol):
         ...
 
 
+def remember(kept: Tensor, active: Tensor, values: Tensor) -> None:
+    """Write values [slots, ...] over what is kept, in place, of the slots that are active: bool [slots]."""
+    kept.copy_(torch.where(active.view(-1, *[1] * (kept.dim() - 1)), values, kept))
+
+
 class SteeredNetwork(nn.Module):
     """A control network, the tone that it states, and a distribution of what is drawn."""
 

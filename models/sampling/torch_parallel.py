@@ -15,6 +15,7 @@ from ostinato.models.networks import make_parallel
 from ostinato.models.parallel import DensityNetwork, ParallelNetwork, logit, standard_normal
 from ostinato.models.sampling.contract import check_density
 from ostinato.models.sampling.torch_pool import SlotState, TorchPool, load_weights
+from ostinato.models.steered import remember
 from ostinato.models.tone import tone_between
 
 
@@ -91,9 +92,9 @@ class TorchParallelSampler(TorchPool):
         state, buffers, net = self._state, self._buffers, self.config.network
         active = buffers.active
         buffers.heard.copy_(heard)
-        state.output.copy_(torch.where(active, heard[:, -1], state.output))
+        remember(state.output, active, heard[:, -1])
         if amplitudes is not None:
-            state.amplitudes.copy_(torch.where(active[:, None], amplitudes, state.amplitudes))
+            remember(state.amplitudes, active, amplitudes)
         step = increment(buffers.frames[:, FRAME.index("note")], net.sample_rate)
         state.phase.add_(torch.where(active, step * net.hop, torch.zeros_like(step)))
 

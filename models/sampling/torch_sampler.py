@@ -14,6 +14,7 @@ from ostinato.models.controls import FRAME
 from ostinato.models.excitation import increment
 from ostinato.models.networks import make_autoregressive
 from ostinato.models.sampling.torch_pool import SlotState, TorchPool, load_weights
+from ostinato.models.steered import remember
 from ostinato.models.tone import Tone, gliding_tone
 from ostinato.models.wavenet import WaveNet
 
@@ -65,7 +66,7 @@ class TorchSampler(TorchPool):
         for t in range(self.config.network.hop):
             self._sample(t, hop, steering.tone)
         if steering.tone is not None:
-            state.amplitudes.copy_(torch.where(buffers.active[:, None], steering.tone.amplitudes, state.amplitudes))
+            remember(state.amplitudes, buffers.active, steering.tone.amplitudes)
 
     def _sample(self, t: int, hop: Any, tone: Tone | None) -> None:  # noqa: ANN401 (the network's own)
         network, state, buffers, net = self._network, self._state, self._buffers, self.config.network
@@ -85,7 +86,7 @@ class TorchSampler(TorchPool):
         sample = torch.where(forced.isnan(), drawn, forced - net.pre_emphasis * state.output)
         buffers.parameters[:, t] = parameters
         buffers.heard[:, t] = heard
-        state.previous.copy_(torch.where(active, (sample - centre) / scale, state.previous))
-        state.output.copy_(torch.where(active, heard, state.output))
+        remember(state.previous, active, (sample - centre) / scale)
+        remember(state.output, active, heard)
         step = increment(note, net.sample_rate)
         state.phase.add_(torch.where(active, step, torch.zeros_like(step)))
