@@ -30,7 +30,7 @@ from ostinato.models.parallel import Drawn, ParallelNetwork
 from ostinato.models.shaped_noise import impulse_response, shaped
 from ostinato.models.steered import Steering, remember
 from ostinato.models.tone import Tone
-from ostinato.models.wavenet import Layer, empty_rings, layer_conditions, run_layers, step_layers
+from ostinato.models.wavenet import Layer, delayed, empty_rings, layer_conditions, run_layers, step_layers, through_head
 
 NARROWEST: Final = -6.0  # natural log of a prior's deviation
 WIDEST: Final = 2.0
@@ -88,10 +88,7 @@ class HybridNetwork(ParallelNetwork):
 
     def read_out(self, skip: Tensor) -> Tensor:
         """Skip sum [..., S] -> context [..., Z]."""
-        context = skip.relu()
-        for layer in self.head:
-            context = layer(context).relu()
-        return context
+        return through_head(self.head, skip).relu()
 
     def contexts(self, before: Tensor, steering: Steering) -> Tensor:
         """Of every hop, from the latents of the hop before each [B, F, D]: [B, F, Z]."""
@@ -161,11 +158,11 @@ class HybridNetwork(ParallelNetwork):
         config = self.config
         noise = noise.unflatten(1, (-1, config.hop + config.latents))  # type: ignore[no-untyped-call]
         latents = self.whole_latents(steering, noise[..., config.hop :])
-        decoded = self.decode(self.contexts(earlier(latents), steering), latents, steering.tone)
+        decoded = self.decode(self.contexts(delayed(latents, 1), steering), latents, steering.tone)
         filters = decoded.filter(config.taps)  # [B, F, taps]
         white = nn.functional.pad(noise[..., : config.hop].flatten(1), (config.taps - 1, 0))
         windows = white.unfold(1, config.taps - 1 + config.hop, config.hop)  # [B, F, taps - 1 + hop]
-        left = shaped(windows, earlier(filters), filters) * torch.exp(-steering.tone.log_scale)[..., None]
+        left = shaped(windows, delayed(filters, 1), filters) * torch.exp(-steering.tone.log_scale)[..., None]
         return Drawn(decoded.tone.amplitudes, left.flatten(1))
 
     def whole_latents(self, steering: Steering, normals: Tensor) -> Tensor:
@@ -178,8 +175,3 @@ class HybridNetwork(ParallelNetwork):
             drawn.append(self.draw_latents(state, everyone, Steering(condition, None), normal)[1])
             state.clock.add_(self.config.hop)
         return torch.stack(drawn, dim=1)
-
-
-def earlier(hops: Tensor) -> Tensor:
-    """What stood at the hop before each, nothing before the first: [B, F, N] -> [B, F, N]."""
-    return nn.functional.pad(hops, (0, 0, 1, 0))[:, :-1]

@@ -25,7 +25,7 @@ from ostinato.models.config import NadeConfig
 from ostinato.models.excitation import lowest
 from ostinato.models.nade import Nade, at_once
 from ostinato.models.steered import Steering, remember
-from ostinato.models.wavenet import Layer, empty_rings, layer_conditions, run_layers, step_layers
+from ostinato.models.wavenet import Layer, delayed, empty_rings, layer_conditions, run_layers, step_layers, through_head
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,12 @@ class NadeNetwork(AutoregressiveNetwork):
 
     def read_out(self, skip: Tensor, before: Tensor) -> Tensor:
         """Skip sum [..., S] and the frame before [..., n] -> the NADE's context [..., Z]."""
-        context = skip.relu()
-        for layer in self.head:
-            context = layer(context).relu()
-        return torch.cat((context, before), dim=-1)
+        return torch.cat((through_head(self.head, skip).relu(), before), dim=-1)
 
     def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:
         """Head parameters of what the tone leaves: left [B, T], waves [B, T, 2 waves] -> [B, T, P]."""
         frames = left.unflatten(1, (-1, self.config.hop))  # type: ignore[no-untyped-call]
-        before = nn.functional.pad(frames, (0, 0, 1, 0))[:, :-1]  # [B, F, n]
+        before = delayed(frames, 1)  # [B, F, n]
         context = self.read_out(run_layers(self.layers, self.input(before), steering.condition, 1), before)
         known = self.known(waves)
         if known is not None:

@@ -76,6 +76,13 @@ def run_layers(layers: nn.ModuleList, hidden: Tensor, condition: Tensor | None, 
     return total
 
 
+def through_head(head: nn.ModuleList, skip: Tensor) -> Tensor:
+    """Skip sum [..., S] through affine layers, each behind a rectifier."""
+    for layer in head:
+        skip = layer(skip.relu())
+    return skip
+
+
 def layer_conditions(layers: nn.ModuleList, condition: Tensor | None) -> list[Tensor] | None:
     """What each layer adds before its gate for one hop: condition [slots, C] -> L of [slots, 2R]."""
     if condition is None:
@@ -159,9 +166,7 @@ class WaveNet(AutoregressiveNetwork):
 
     def read_out(self, skip: Tensor) -> Tensor:
         """Skip sum [..., S] -> head parameters [..., P]."""
-        for layer in self.head:
-            skip = layer(skip.relu())
-        return skip
+        return through_head(self.head, skip)
 
     def continuation(self, left: Tensor, waves: Tensor, steering: Steering) -> Tensor:
         """Head parameters of what the tone leaves: left [B, T], waves [B, T, 2 waves] -> [B, T, P]."""

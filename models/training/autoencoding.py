@@ -28,7 +28,7 @@ from ostinato.models.controls import FRAME
 from ostinato.models.excitation import AUDIBLE, frequency
 from ostinato.models.heads import STEP
 from ostinato.models.hybrid_encoder import divergence, reparametrised
-from ostinato.models.hybrid_network import Decoded, HybridNetwork, earlier
+from ostinato.models.hybrid_network import Decoded, HybridNetwork
 from ostinato.models.shaped_noise import log_spectrum
 from ostinato.models.steered import Steering
 from ostinato.models.tone import Tone, tone_samples
@@ -43,6 +43,7 @@ from ostinato.models.training.losses import (
     mean_bits,
     tone_distance,
 )
+from ostinato.models.wavenet import delayed
 
 LEVEL_SPREAD: Final = 0.06  # nepers: of the Laplace distribution of levels
 PHASE_CONCENTRATION: Final = 40.0  # of von Mises' of phases
@@ -102,7 +103,7 @@ def autoencoded(
     assert steering.tone is not None
     mean, log_deviation = network.encoder(left, waves, steering)
     latents = reparametrised(mean, log_deviation, normals)
-    before = earlier(latents)
+    before = delayed(latents, 1)
     context = network.contexts(before, steering)
     apart = divergence(mean, log_deviation, of=network.expected(context, before))
     return network.decode(context, latents, steering.tone), apart

@@ -26,22 +26,12 @@ from ostinato.models.training.likelihood import network_of, teacher_forced_bits,
 from ostinato.models.training.loop import TrainingError
 from ostinato.models.training.notes import Split
 from ostinato.models.training.student import Distiller, Lesson, Settings, at_temperature_1, bits_of_samples, lesson_of
-from ostinato.models.training.teaching import HELD_OUT, play
+from ostinato.models.training.teaching import HELD_OUT, Divergence, play
 
 STATE: Final = "state.pt"
 REPORT: Final = "distillation.json"
 SAVE_EVERY_S: Final = 60.0
 TOLD_EVERY: Final = 100  # steps
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """Bits a sample, over notes that no student was taught: KL(p || q) with its standard error over notes."""
-
-    entropy: float
-    cross_entropy: float
-    divergence: float
-    divergence_error: float
 
 
 @dataclass(frozen=True)
@@ -71,9 +61,7 @@ def measure(model: Checkpoint, student: Checkpoint, settings: Settings) -> Diver
         own.append(-float(teacher.distribution.log_prob(parameters, playing.samples[note]).mean()) / math.log(2))
         one = Lesson(lesson.left[note], lesson.log_scale[note], lesson.frames[note])
         other.append(float(bits_of_samples(network, one).mean()))
-    apart = np.array(other) - np.array(own)
-    error = float(apart.std(ddof=1) / len(apart) ** 0.5)
-    return Divergence(float(np.mean(own)), float(np.mean(other)), float(apart.mean()), error)
+    return Divergence.between(own, other)
 
 
 def bits_on_recordings(checkpoint: Checkpoint, recordings: Sequence[Recording]) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from ostinato.models.training.budget import LONGEST_STEP_S, Budget, learning_rat
 from ostinato.models.training.likelihood import network_of
 from ostinato.models.training.quantizing import reaching
 from ostinato.models.training.recipe import draft_config
-from ostinato.models.training.teaching import HELD_OUT, Lessons, Playing, play
+from ostinato.models.training.teaching import HELD_OUT, Divergence, Lessons, Playing, Progress, play
 from ostinato.models.wavenet import WaveNet
 
 STEERING: Final = ("local.", "tone.", "global.")
@@ -41,15 +41,6 @@ class Settings(Lessons):
     steps_a_playing: int = 24  # before other notes are played
     learning_rate: float = 3e-3
     warm_up: int = 50  # steps
-
-
-@dataclass
-class Progress:
-    """Where a run stands."""
-
-    step: int = 0
-    seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)  # bits a sample of q, on draws of p
 
 
 @dataclass(frozen=True)
@@ -135,13 +126,8 @@ def draw(head: Head, parameters: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def measure(
-    model: Checkpoint, draft: Checkpoint, precision: str, settings: Settings
-) -> tuple[float, float, float, float]:
-    """Entropy of the model, cross-entropy and divergence of the draft, and the divergence's standard error: bits.
-
-    On draws from the model over notes that no draft was taught; the error is that of the mean over notes.
-    """
+def measure(model: Checkpoint, draft: Checkpoint, precision: str, settings: Settings) -> Divergence:
+    """How far a draft is from its model, on draws from the model over notes that no draft was taught."""
     playing, hop = play(model, settings, HELD_OUT), model.config.network.hop
     teacher, student = network_of(model, "float32"), network_of(draft, precision)
     rng, counted = np.random.default_rng(settings.seed), context_hops(model) * hop
@@ -155,8 +141,7 @@ def measure(
         for network, parameters, bits in ((teacher, p, own), (student, q, other)):
             log_prob = network.distribution.log_prob(parameters, target)[:, counted:]
             bits.append(-float(log_prob.mean()) / math.log(2))
-    apart = np.array(other) - np.array(own)
-    return float(np.mean(own)), float(np.mean(other)), float(apart.mean()), float(apart.std(ddof=1) / len(apart) ** 0.5)
+    return Divergence.between(own, other)
 
 
 def calibrate(model: Checkpoint, draft: Checkpoint, bits_float32: float, settings: Settings) -> Checkpoint:
@@ -166,7 +151,7 @@ def calibrate(model: Checkpoint, draft: Checkpoint, bits_float32: float, setting
     with torch.no_grad(), reaching(network) as reached:
         network(playing.samples, playing.frames, playing.phase)
     calibrated = replace(draft, calibration=reached())
-    bits = {"bits_float32": bits_float32, "bits_int8": measure(model, calibrated, "int8", settings)[1]}
+    bits = {"bits_float32": bits_float32, "bits_int8": measure(model, calibrated, "int8", settings).cross_entropy}
     return replace(draft, calibration=reached().model_copy(update=bits))
 
 
@@ -196,7 +181,7 @@ def make_draft(
         for loss in shown:
             shown.set_postfix(bits=f"{loss:.3f}", refresh=False)
     measured = measure(checkpoint, drafter.checkpoint(), "float32", settings)
-    draft = calibrate(checkpoint, drafter.checkpoint(), measured[1], settings)
+    draft = calibrate(checkpoint, drafter.checkpoint(), measured.cross_entropy, settings)
     spent = (time.process_time() - began) / 60
     save_checkpoint(draft, folder / DRAFT)
-    return Drafted(draft, drafter.progress.step, spent, *measured)
+    return Drafted(draft, drafter.progress.step, spent, **asdict(measured))

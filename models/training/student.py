@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from ostinato.models.training.initial import start_near_identity
 from ostinato.models.training.likelihood import dequantised
 from ostinato.models.training.loop import UNREADABLE, TrainingError
 from ostinato.models.training.recipe import student_config
-from ostinato.models.training.teaching import Lessons, Playing, play
+from ostinato.models.training.teaching import Lessons, Playing, Progress, play
 
 MOST_BITS: Final = 1e6  # a sample; a loss beyond it is none
 
@@ -49,15 +49,6 @@ class Settings(Lessons):
     steps_a_playing: int = 48  # before other notes are played
     learning_rate: float = 3e-3
     warm_up: int = 50  # steps
-
-
-@dataclass
-class Progress:
-    """Where a run stands."""
-
-    step: int = 0
-    seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)  # bits a sample of q, on draws of p
 
 
 @dataclass(frozen=True)

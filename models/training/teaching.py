@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,32 @@ class Lessons:
     seed: int = 0
     notes: int = 32  # that are played together
     longest_s: float = 1.5  # of a note, its release included
+
+
+@dataclass
+class Progress:
+    """Where a run that learns from a playing stands."""
+
+    step: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)  # bits a sample of q, on draws of p
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Bits a sample, over notes that were not taught: KL(p || q) with its standard error over notes."""
+
+    entropy: float
+    cross_entropy: float
+    divergence: float
+    divergence_error: float
+
+    @classmethod
+    def between(cls, own: Sequence[float], other: Sequence[float]) -> Divergence:
+        """From each note's bits by p, whose playing it is, and by q."""
+        apart = np.array(other) - np.array(own)
+        error = float(apart.std(ddof=1) / len(apart) ** 0.5)
+        return cls(float(np.mean(own)), float(np.mean(other)), float(apart.mean()), error)
 
 
 @dataclass(frozen=True)

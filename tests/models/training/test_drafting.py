@@ -41,7 +41,7 @@ def drafter(model: Checkpoint) -> Drafter:
 
 def test_a_draft_comes_nearer_to_its_model(model: Checkpoint, drafter: Drafter) -> None:
     untaught = Drafter(model, Budget(steps=1), QUICK).checkpoint()
-    before, after = (measure(model, draft, "float32", QUICK)[2] for draft in (untaught, drafter.checkpoint()))
+    before, after = (measure(model, draft, "float32", QUICK).divergence for draft in (untaught, drafter.checkpoint()))
     assert after < before
 
 
